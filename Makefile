@@ -1,0 +1,33 @@
+# Every target works on a fresh machine with Python 3.11 or newer and make: it sets itself up first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test test-slow check clean
+
+setup: .venv/.ready
+
+# torch goes in before anything that depends on it, so that pip settles on one build of it
+.venv/.ready: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Recurra needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet "torch>=2.6,<2.14"
+	$(BIN)/python -m pip install --quiet -e ".[torch,bpe,tensorboard,dev]"
+	touch $@
+
+demo: setup
+	$(BIN)/recurra train lm --out runs/demo-$$(date +%Y%m%d-%H%M%S) --minutes 2
+
+test: setup
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

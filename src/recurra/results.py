@@ -1,0 +1,126 @@
+"""Typed results that show themselves: as text, in a notebook, as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of a model on a split; each key names its unit and protocol."""
+
+    figures: Mapping[str, float]
+    split: str  # which part, in words
+    tokens: int  # how many predictions the figures are over
+    notes: tuple[str, ...] = ()
+
+    def json(self) -> dict[str, Any]:
+        """The result as JSON values."""
+        return {
+            "split": self.split,
+            "tokens": self.tokens,
+            **self.figures,
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.split}: {self.tokens:,} tokens"]
+        lines += [f"  {key:<32} {value:.4f}" for key, value in self.figures.items()]
+        return "\n".join([*lines, *self.notes])
+
+    def _repr_html_(self) -> str:
+        return _table([(key, f"{value:.4f}") for key, value in self.figures.items()], self.split)
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a language model gives a text: −ln p of each token, summed and averaged."""
+
+    text: str
+    tokens: tuple[str, ...]  # the tokens scored, as text
+    nats: tuple[float, ...]  # −ln p(token | all before), one a token
+    context: str  # what stood before the first token, itself not scored
+    unknown: int = 0  # how many of the tokens the model has no symbol for
+
+    @property
+    def total_nats(self) -> float:
+        """−ln p(text | context)."""
+        return math.fsum(self.nats)
+
+    @property
+    def nats_per_token(self) -> float:
+        """The mean; 0 for a text without tokens."""
+        return self.total_nats / len(self.nats) if self.nats else 0.0
+
+    @property
+    def bits_per_token(self) -> float:
+        """nats ÷ ln 2."""
+        return self.nats_per_token / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        """exp(nats a token)."""
+        return math.exp(min(self.nats_per_token, 700.0))
+
+    def json(self) -> dict[str, Any]:
+        """The result as JSON values."""
+        return {
+            "text": self.text,
+            "context": self.context,
+            "tokens": len(self.nats),
+            "unknown_tokens": self.unknown,
+            "total_nats": self.total_nats,
+            "nats_per_token": self.nats_per_token,
+            "bits_per_token": self.bits_per_token,
+            "perplexity": self.perplexity,
+            "per_token": [
+                {"token": token, "nats": nats}
+                for token, nats in zip(self.tokens, self.nats, strict=True)
+            ],
+        }
+
+    def __str__(self) -> str:
+        return (
+            f"{self.total_nats:.3f} nats, {self.nats_per_token:.4f} a token "
+            f"({self.bits_per_token:.4f} bits, perplexity {self.perplexity:.3f}) "
+            f"over {len(self.nats)} tokens: {self.text!r}"
+        )
+
+    def _repr_html_(self) -> str:
+        worst = max(self.nats, default=1.0) or 1.0
+        spans = "".join(
+            f'<span title="{nats:.3f} nats" style="background:rgba(220,60,40,{nats / worst:.2f})">'
+            f"{escape(token)}</span>"
+            for token, nats in zip(self.tokens, self.nats, strict=True)
+        )
+        return f"<pre>{spans}</pre><p>{escape(str(self))}</p>"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A text drawn from a language model."""
+
+    prompt: str
+    text: str  # what was drawn after the prompt
+    nats: float  # −ln p(text | prompt) under the unfiltered model
+    seed: int
+    notes: tuple[str, ...] = field(default=())
+
+    def json(self) -> dict[str, Any]:
+        """The result as JSON values."""
+        return {"prompt": self.prompt, "text": self.text, "nats": self.nats, "seed": self.seed}
+
+    def __str__(self) -> str:
+        return self.prompt + self.text
+
+    def _repr_html_(self) -> str:
+        return f"<pre><b>{escape(self.prompt)}</b>{escape(self.text)}</pre>"
+
+
+def _table(rows: list[tuple[str, str]], caption: str) -> str:
+    body = "".join(f"<tr><td>{escape(key)}</td><td>{escape(value)}</td></tr>" for key, value in rows)
+    return f"<table><caption>{escape(caption)}</caption>{body}</table>"

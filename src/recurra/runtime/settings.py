@@ -1,0 +1,38 @@
+"""The settings of a language model's network; what the runtime needs to rebuild it from a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recurra.config import option, require
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """Embedding (or one-hot) → recurrent stack → projection onto the vocabulary."""
+
+    cell: str = option("lstm", "a file name in cells/: see `recurra list cells`")
+    hidden_size: int = option(256, "units a layer")
+    num_layers: int = option(1, "recurrent layers")
+    embedding_size: int | None = option(
+        None, "units of the symbol embedding; 0: one-hot; none: 0 up to 256 symbols, else hidden_size"
+    )
+    tied: bool = option(False, "the projection shares the embedding's weights (press2017)")
+    learned_state: bool = option(False, "the initial state is learned instead of zero")
+    dropout: float = option(0.0, "probability in [0, 1) on every layer's input and output")
+    locked_dropout: bool = option(False, "one dropout mask for a whole sequence (gal2016)")
+
+    def __post_init__(self) -> None:
+        require(1 <= self.hidden_size <= 65536, "hidden_size", self.hidden_size, "must be 1 to 65536")
+        require(1 <= self.num_layers <= 64, "num_layers", self.num_layers, "must be 1 to 64")
+        size = self.embedding_size
+        require(
+            size is None or 0 <= size <= 65536, "embedding_size", size, "must be 0 to 65536, or none"
+        )
+        require(0 <= self.dropout < 1, "dropout", self.dropout, "must be a probability in [0, 1)")
+        require(
+            not self.tied or size in (None, self.hidden_size),
+            "tied",
+            self.tied,
+            "needs an embedding of hidden_size units",
+        )

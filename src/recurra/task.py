@@ -1,0 +1,132 @@
+"""The Task protocol: all that training, the command line and the API know of a task.
+
+A folder in `tasks/` *is* a task: its module has one class that fulfils `Task`. Nothing above this
+file asks for a task by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recurra.results import Evaluation
+from recurra.rng import Streams
+
+Batch = TypeVar("Batch")
+B_co = TypeVar("B_co", covariant=True)
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file that a run was trained on."""
+
+    path: str  # as the user gave it; kept in config.json only
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Batches(Protocol[B_co]):
+    """The training part as an endless walk of batches, whose position is a JSON value."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass."""
+
+    def next(self) -> B_co:
+        """The next batch; after an epoch's last comes the first of the next epoch."""
+
+    def state(self) -> Json:
+        """Where the walk stands, generators included."""
+
+    def restore(self, state: Json) -> None:
+        """Goes back to where `state` stood."""
+
+
+@dataclass
+class Prepared(Generic[Batch]):
+    """A task's data, read and encoded, and what must be kept with a model made from it."""
+
+    config: Any  # the task's Config with what the data decided filled in
+    assets: Any  # what the model needs besides weights: the tokenizer, the labels
+    train: Batches[Batch]
+    valid: Any  # the task's own form of the held-out part, or None where nothing is held out
+    sources: tuple[Source, ...]
+    notes: tuple[str, ...] = ()  # what a user must be told, a sentence each
+    facts: Mapping[str, Any] = field(default_factory=dict)  # for the model card: symbols, sizes
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What one batch gives back to the loop."""
+
+    mean_nats: Tensor  # the scalar to differentiate: nats a token, averaged over the batch
+    tokens: int  # how many tokens that mean is over
+    carried: Any = None  # state for the next batch: None or a (nested) tuple of detached tensors
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The figures of one validation; `score` chooses the best model, lower is better."""
+
+    score: float
+    figures: Mapping[str, float]  # keys name unit and protocol: nats_per_token_stateful
+
+
+class Task(Protocol):
+    """What a task gives: its settings, its data, a model, a loss in nats, figures, an answer."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]  # one line for `recurra list tasks`
+    Config: ClassVar[type[Any]]  # frozen; nests `model`, `data`, `training: Training`
+    Input: ClassVar[type[Any]]  # one example as a user gives it; the arguments of `predict`
+    Answering: ClassVar[type[Any]]  # what may be asked of an answer; the flags of `predict`
+    Evaluating: ClassVar[type[Any]]  # what may be asked of an evaluation; the flags of `evaluate`
+
+    def prepare(
+        self, config: Any, files: Sequence[str], streams: Streams, assets: Any = None
+    ) -> Prepared[Any]:
+        """The data of `files` (of the built-in set where there are none), split and encoded.
+
+        `assets` are those of the run to be continued (their vocabulary is extended if needed).
+        """
+
+    def build(self, config: Any, assets: Any, rng: np.random.Generator) -> nn.Module:
+        """The model, its initial weights drawn from `rng` alone."""
+
+    def loss(
+        self, model: nn.Module, batch: Any, carried: Any, generator: torch.Generator | None
+    ) -> Loss:
+        """The loss of one training batch; `generator` is dropout's."""
+
+    def validate(self, model: nn.Module, valid: Any) -> Validation:
+        """The figures on the held-out part while training: bounded work, dropout off."""
+
+    def illustrate(self, model: nn.Module, assets: Any, rng: np.random.Generator) -> str | None:
+        """A short text that shows what the model does now (a sample), or None."""
+
+    def asset_files(self, assets: Any) -> dict[str, bytes]:
+        """The files of the run folder that hold the assets, by name."""
+
+    def read_assets(self, folder: Path) -> Any:
+        """The assets from a run folder's files; RunError where they are damaged."""
+
+    def warm_start(self, model: nn.Module, assets: Any, old: Any, old_assets: Any) -> None:
+        """Copies `old` weights (a name-to-array mapping) into `model`; new symbols keep new rows."""
+
+    def evaluate(
+        self, folder: Path, files: Sequence[str], asked: Any, device: torch.device
+    ) -> Evaluation:
+        """The figures of the run in `folder` on `files` (on its own held-out part without)."""
+
+    def predict(
+        self, folder: Path, inputs: Sequence[Any], asked: Any, device: torch.device
+    ) -> list[Any]:
+        """One answer an input; ConfigError where the task has no `predict`."""

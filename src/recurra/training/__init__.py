@@ -1,0 +1,1 @@
+"""Training, the same for every task: the loop, optimizers, schedules, meters and exact resume."""

@@ -1,0 +1,52 @@
+"""What the loop tells whoever watches it: the command line's bar, plain lines, or nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands after a step."""
+
+    step: int
+    share: float  # of the budget that is spent, 0 to 1
+    epoch: float  # passes over the training part, with its fraction
+    loss_nats: float  # nats a token of this step
+    smooth_nats: float  # the running average of it: 0.99 of itself and 0.01 of the newest
+    learning_rate: float
+    grad_norm: float  # L2, before clipping
+    clipped_share: float  # share of the steps so far whose gradient was cut, 0 to 1
+    tokens_per_second: float  # over the last seconds
+    eta_seconds: float  # until the budget is spent, at the speed so far
+
+
+class Watcher(Protocol):
+    """Told of what happens while a model trains; must not change anything."""
+
+    def note(self, text: str) -> None:
+        """Something the user should know, one line."""
+
+    def stepped(self, progress: Progress) -> None:
+        """After every optimizer step; must cost microseconds."""
+
+    def validated(self, progress: Progress, figures: Mapping[str, float], best: bool) -> None:
+        """After every validation; `best` where it is the best so far and was kept."""
+
+    def sampled(self, progress: Progress, text: str) -> None:
+        """After a sample was drawn from the model as it is."""
+
+    def saved(self, progress: Progress) -> None:
+        """After the resume file was committed."""
+
+
+class Quiet:
+    """Watches and says nothing."""
+
+    def note(self, text: str) -> None: ...
+    def stepped(self, progress: Progress) -> None: ...
+    def validated(self, progress: Progress, figures: Mapping[str, float], best: bool) -> None: ...
+    def sampled(self, progress: Progress, text: str) -> None: ...
+    def saved(self, progress: Progress) -> None: ...
