@@ -42,7 +42,7 @@ class Option:
 
 
 def options(config: Any) -> dict[str, Option]:
-    """Every setting of a config instance by its flat name; the instance's values are the defaults."""
+    """Every setting of a config instance by its flat name, the instance's values as defaults."""
     found: dict[str, Option] = {}
     hints = get_type_hints(type(config))
     for item in fields(config):

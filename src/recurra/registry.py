@@ -5,6 +5,7 @@ A name from a file is looked up in a listing before anything is imported.
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -28,3 +29,11 @@ def load(folder: str, name: str) -> ModuleType:
     if name not in (known := names(folder)):
         raise ConfigError(unknown(folder.removesuffix("s"), name, known))
     return import_module(f"recurra.{folder}.{name}")
+
+
+def summary(folder: str, name: str) -> str:
+    """The first line of the module's docstring, read without importing it."""
+    root = Path(__file__).parent / folder / name
+    path = root / "__init__.py" if root.is_dir() else root.with_suffix(".py")
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0]

@@ -122,5 +122,7 @@ class Sample:
 
 
 def _table(rows: list[tuple[str, str]], caption: str) -> str:
-    body = "".join(f"<tr><td>{escape(key)}</td><td>{escape(value)}</td></tr>" for key, value in rows)
+    body = "".join(
+        f"<tr><td>{escape(key)}</td><td>{escape(value)}</td></tr>" for key, value in rows
+    )
     return f"<table><caption>{escape(caption)}</caption>{body}</table>"

@@ -84,18 +84,25 @@ class Task(Protocol):
     """What a task gives: its settings, its data, a model, a loss in nats, figures, an answer."""
 
     name: ClassVar[str]
-    summary: ClassVar[str]  # one line for `recurra list tasks`
+    kind: ClassVar[str]  # "language_model" where the runtime opens its runs, else the name
     Config: ClassVar[type[Any]]  # frozen; nests `model`, `data`, `training: Training`
     Input: ClassVar[type[Any]]  # one example as a user gives it; the arguments of `predict`
     Answering: ClassVar[type[Any]]  # what may be asked of an answer; the flags of `predict`
     Evaluating: ClassVar[type[Any]]  # what may be asked of an evaluation; the flags of `evaluate`
 
     def prepare(
-        self, config: Any, files: Sequence[str], streams: Streams, assets: Any = None
+        self,
+        config: Any,
+        files: Sequence[str],
+        streams: Streams,
+        assets: Any = None,
+        *,
+        extend: bool = False,
     ) -> Prepared[Any]:
         """The data of `files` (of the built-in set where there are none), split and encoded.
 
-        `assets` are those of the run to be continued (their vocabulary is extended if needed).
+        `assets` are those of a run that is resumed (used as they are) or started from (`extend`:
+        symbols they lack are added after theirs).
         """
 
     def build(self, config: Any, assets: Any, rng: np.random.Generator) -> nn.Module:
@@ -119,7 +126,7 @@ class Task(Protocol):
         """The assets from a run folder's files; RunError where they are damaged."""
 
     def warm_start(self, model: nn.Module, assets: Any, old: Any, old_assets: Any) -> None:
-        """Copies `old` weights (a name-to-array mapping) into `model`; new symbols keep new rows."""
+        """Copies `old` weights (arrays by name) into `model`; new symbols keep their new rows."""
 
     def evaluate(
         self, folder: Path, files: Sequence[str], asked: Any, device: torch.device

@@ -1,0 +1,304 @@
+"""Recurra from Python: `train`, `resume`, `load` and the `Run` they give.
+
+Torch is imported when something is trained or evaluated, not before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recurra import __version__, store
+from recurra.config import from_json, to_json, updated
+from recurra.errors import ConfigError, MissingExtraError, RunError
+from recurra.recipe import Recipe, read_recipe
+from recurra.results import Evaluation, Sample, Score
+from recurra.rng import Streams
+from recurra.runtime import LanguageModel, sampling, scoring
+
+if TYPE_CHECKING:
+    import torch
+
+    from recurra.task import Prepared, Task
+    from recurra.training.loop import Outcome
+    from recurra.training.watch import Watcher
+
+__all__ = ["Run", "load", "resume", "train"]
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+class Run:
+    """A run folder, opened: ask it for samples, scores, figures and answers."""
+
+    def __init__(self, folder: str | Path, outcome: Outcome | None = None) -> None:
+        self.folder = Path(folder)
+        self.record = store.read_record(self.folder)
+        self.outcome = outcome  # how training ended, where it was this process that trained
+        self._model: LanguageModel | None = None
+
+    @property
+    def model(self) -> LanguageModel:
+        """The language model on NumPy; RunError where the run is of another kind."""
+        if self._model is None:
+            self._model = LanguageModel.open(self.folder)
+        return self._model
+
+    def sample(
+        self,
+        prompt: str = "",
+        *,
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: str | Sequence[str] = (),
+        seed: int = 0,
+        count: int = 1,
+        context: str | None = None,
+    ) -> Sample | list[Sample]:
+        """The prompt continued by `length` symbols: a Sample, or a list where count > 1."""
+        drawn = sampling.sample(
+            self.model,
+            prompt,
+            length=length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            stop=(stop,) if isinstance(stop, str) else tuple(stop),
+            seed=seed,
+            count=count,
+            context=context,
+        )
+        return drawn[0] if count == 1 else drawn
+
+    def beam(self, prompt: str = "", *, length: int = 200, width: int = 4) -> list[Sample]:
+        """The likeliest continuations a beam finds, best first; they repeat more than samples."""
+        return sampling.beam(self.model, prompt, length=length, width=width)
+
+    def stream(self, prompt: str = "", **asked: Any) -> Iterator[str]:
+        """The text of one sample as it is drawn; the arguments of `sample` but for `count`."""
+        return sampling.stream(self.model, prompt, **asked)
+
+    def score(self, text: str, context: str | None = None) -> Score:
+        """What the model gives the text: nats in all, a token, and each token's."""
+        return scoring.score(self.model, text, context=context)
+
+    def evaluate(self, *files: str | Path, device: str = "auto", **asked: Any) -> Evaluation:
+        """The figures on `files`, or on the run's own held-out part; `asked`: the task's flags."""
+        task = _task(self.record.task)
+        asking = updated(task.Evaluating(), asked)
+        return task.evaluate(self.folder, [str(file) for file in files], asking, _device(device))
+
+    def predict(self, inputs: Sequence[Any], *, device: str = "auto", **asked: Any) -> list[Any]:
+        """One answer an input; `asked`: the task's flags of `predict`."""
+        task = _task(self.record.task)
+        asking = updated(task.Answering(), asked)
+        return task.predict(self.folder, inputs, asking, _device(device))
+
+    def __repr__(self) -> str:
+        return f"<Run {self.folder}: {self.record.task}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self.record.task} in <code>{self.folder}</code></p>"
+
+
+def load(folder: str | Path) -> Run:
+    """The run in a folder; RunError where it is not one."""
+    return Run(folder)
+
+
+def train(
+    task: str | None = None,
+    *files: str | Path,
+    out: str | Path | None = None,
+    config: str | Path | None = None,
+    start_from: str | Path | None = None,
+    device: str = "auto",
+    seed: int | None = None,
+    watcher: Watcher | None = None,
+    command: str | None = None,
+    **settings: Any,
+) -> Run:
+    """Trains a task on files (on built-in data without any) into a new run folder.
+
+    `config` is a recipe file whose task, files, seed and settings the arguments override;
+    `start_from` a run whose weights and vocabulary training begins with; `settings` are the
+    task's, by their flat names. Raises ConfigError, DataError or RunError before training starts.
+    """
+    recipe = read_recipe(config) if config is not None else Recipe()
+    name = task or recipe.task
+    if name is None:
+        raise ConfigError("say which task to train: `recurra list tasks` shows them.")
+    if task is not None and recipe.task not in (None, task):
+        raise ConfigError(f"{config} is a recipe for {recipe.task!r}, not for {task!r}.")
+    chosen = _task(name)
+    names = [str(file) for file in files] or list(recipe.files)
+    seed = seed if seed is not None else recipe.seed or 0
+    folder = Path(out or recipe.out or default_folder(name, names))
+    store.check_new(folder)
+    old = Run(start_from) if start_from is not None else None
+    if old is not None and old.record.task != name:
+        raise ConfigError(f"{old.folder} is a run of {old.record.task!r}, not of {name!r}.")
+    base = _continued(chosen, old) if old else chosen.Config()
+    wanted = updated(base, {**recipe.settings, **settings})
+    where = _device(device)
+    streams = Streams(seed)
+    assets = chosen.read_assets(old.folder) if old else None
+    prepared = chosen.prepare(wanted, names, streams, assets, extend=True)
+    model = chosen.build(prepared.config, prepared.assets, streams.init)
+    if old:
+        weights = store.read_tensors(old.folder / store.MODEL)
+        chosen.warm_start(model, prepared.assets, weights, assets)
+    arguments = _as_command(name, names, folder, seed, config, start_from, settings)
+    record = store.RunRecord(
+        format=store.FORMAT,
+        kind=chosen.kind,
+        task=name,
+        seed=seed,
+        version=__version__,
+        config=to_json(prepared.config),
+        files=[dataclasses.asdict(source) for source in prepared.sources],
+        command=command or arguments,
+        platform={},
+        facts=dict(prepared.facts),
+    )
+    return _fit(chosen, prepared, model, folder, record, streams, where, watcher, new=True)
+
+
+def resume(
+    run: str | Path,
+    *,
+    steps: int | None = None,
+    epochs: float | None = None,
+    minutes: float | None = None,
+    device: str = "auto",
+    watcher: Watcher | None = None,
+) -> Run:
+    """Goes on with a run where its last save stands; a budget given replaces the run's (in all).
+
+    On the CPU the end is bit for bit that of a run that was never interrupted, for budgets in
+    steps or epochs. Raises RunError where the data is no longer what the run was trained on.
+    """
+    folder = Path(run)
+    record = store.read_record(folder)
+    task = _task(record.task)
+    config = from_json(task.Config, record.config, f"{folder / store.CONFIG}: config")
+    budget = {"steps": steps, "epochs": epochs, "minutes": minutes}
+    if any(value is not None for value in budget.values()):
+        config = updated(config, budget)
+        record = dataclasses.replace(record, config=to_json(config))
+    where = _device(device)
+    streams = Streams(record.seed)
+    assets = task.read_assets(folder)
+    names = [file["path"] for file in record.files if file["path"]]
+    prepared = task.prepare(config, names, streams, assets)
+    now = {source.name: source.sha256 for source in prepared.sources}
+    for file in record.files:
+        if now.get(file["name"]) != file["sha256"]:
+            raise RunError(
+                f"{file['path'] or file['name']} is not what {folder} was trained on (SHA-256 "
+                f"{now.get(file['name'])}, recorded {file['sha256']}); put it back, or start a "
+                f"new run with --from {folder}."
+            )
+    model = task.build(prepared.config, assets, streams.init)
+    return _fit(task, prepared, model, folder, record, streams, where, watcher, new=False)
+
+
+def default_folder(task: str, files: Sequence[str]) -> Path:
+    """runs/<task>-<data>, where `data` is the first file's name, or its folder's if that says less."""
+    if not files:
+        return Path("runs") / f"{task}-builtin"
+    path = Path(files[0])
+    stem = path.stem if path.stem not in ("input", "train", "data", "-") else ""
+    data = stem or path.resolve().parent.name if files[0] != "-" else "stdin"
+    return Path("runs") / f"{task}-{data or 'text'}"
+
+
+def _fit(
+    task: Task,
+    prepared: Prepared[Any],
+    model: torch.nn.Module,
+    folder: Path,
+    record: store.RunRecord,
+    streams: Streams,
+    device: torch.device,
+    watcher: Watcher | None,
+    *,
+    new: bool,
+) -> Run:
+    from recurra.training import loop, watch
+
+    watcher = watcher or watch.Quiet()
+    for note in prepared.notes:
+        watcher.note(note)
+    if new:
+        store.create(folder, record, task.asset_files(prepared.assets))
+    outcome = loop.train(
+        task,
+        prepared,
+        model,
+        folder,
+        record=record,
+        streams=streams,
+        device=device,
+        watcher=watcher,
+        resume=not new,
+    )
+    return Run(folder, outcome)
+
+
+def _task(name: str) -> Task:
+    try:
+        from recurra import tasks
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingExtraError(
+            'training and evaluation need torch: pip install "recurra[torch]"'
+        ) from None
+    return tasks.load(name)
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    if name not in DEVICES:
+        raise ConfigError(f"device = {name!r}: must be one of {', '.join(DEVICES)}.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device = 'cuda': torch sees no CUDA device here; use cpu or auto.")
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(found if name == "auto" else name)
+
+
+def _continued(task: Task, old: Run) -> Any:
+    """The config of a run that starts from another: its network and data, fresh training."""
+    config = from_json(task.Config, old.record.config, f"{old.folder / store.CONFIG}: config")
+    return dataclasses.replace(config, training=task.Config().training)
+
+
+def _as_command(
+    task: str,
+    files: Sequence[str],
+    folder: Path,
+    seed: int,
+    config: str | Path | None,
+    start_from: str | Path | None,
+    settings: dict[str, Any],
+) -> str:
+    """The command line that does what a call from Python did, for the model card."""
+    words = ["recurra", "train", task, *files, "--out", str(folder), "--seed", str(seed)]
+    if config is not None:
+        words += ["--config", str(config)]
+    if start_from is not None:
+        words += ["--from", str(start_from)]
+    for name, value in settings.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", "none" if value is None else str(value)]
+    return shlex.join(words)
