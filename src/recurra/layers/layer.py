@@ -1,0 +1,107 @@
+"""One recurrent layer in one direction: a cell's weights as parameters, and the loop over time.
+
+How layers and directions are put together, dropout and the checks of what comes in are the
+stack's. Nothing here knows a cell by name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recurra.arrays import where
+from recurra.cells import Cell, Weights
+
+CellState = Any  # the cell's named tuple of (B, H) tensors
+
+
+class Layer(nn.Module):
+    """The weights of `cell`, named as it names them; `initial_<field>` (H,) where that is learned."""
+
+    def __init__(
+        self,
+        cell: Cell[Any],
+        input_size: int,
+        hidden_size: int,
+        *,
+        reverse: bool,
+        learned_state: bool,
+        rng: np.random.Generator,
+    ) -> None:
+        super().__init__()
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.reverse = reverse
+        self.learned_state = learned_state
+        parameters = cell.parameters(input_size, hidden_size)
+        self.weight_names = tuple(parameters)
+        for name, (shape, initial) in parameters.items():
+            drawn = torch.from_numpy(initial(rng, shape).astype(np.float32))
+            self.register_parameter(name, nn.Parameter(drawn))
+        for field in cell.State._fields if learned_state else ():
+            self.register_parameter(f"initial_{field}", nn.Parameter(torch.zeros(hidden_size)))
+
+    @property
+    def weights(self) -> Weights:
+        """The cell's weights by name, without a learned initial state."""
+        return Weights({name: getattr(self, name) for name in self.weight_names})
+
+    def initial_state(self, batch: int) -> CellState:
+        """The learned state for each of `batch` sequences, or zeros; each field (B, H)."""
+        if not self.learned_state:
+            like = self.get_parameter("weight_ih")
+            return self.cell.initial_state(batch, self.hidden_size, like)
+        fields = self.cell.State._fields
+        learned = (self.get_parameter(f"initial_{field}") for field in fields)
+        return self.cell.State(*(value.expand(batch, -1) for value in learned))
+
+    def project(self, x: Tensor) -> Tensor:
+        """x_gates (…, G·H) of inputs x (…, I): one GEMM."""
+        return self.cell.project(x, self.weights)  # type: ignore[no-any-return]
+
+    def project_one_hot(self, ids: Tensor | None) -> Tensor:
+        """x_gates (…, G·H) of one-hot inputs given as ids (…), or of every id (I, G·H): no GEMM."""
+        columns = self.get_parameter("weight_ih").T  # (I, G·H): row v is W_ih times one-hot v
+        products = columns.contiguous() if ids is None else nn.functional.embedding(ids, columns)
+        return self.cell.condition(products, self.weights)  # type: ignore[no-any-return]
+
+    def forward(
+        self, x_gates: Tensor, state: CellState, lengths: Tensor | None
+    ) -> tuple[Tensor, CellState]:
+        """Outputs (T, B, H) and the state after each sequence's last step (first, if reversed).
+
+        x_gates (T, B, G·H); state fields (B, H); lengths (B,), past which outputs are zero and the
+        state stays as it was.
+        """
+        if lengths is None:
+            return self._unroll(x_gates, state, None, len(x_gates))
+        steps = torch.arange(len(x_gates), device=lengths.device)
+        real = (steps[:, None] < lengths).to(x_gates.device)[..., None]  # (T, B, 1)
+        outputs, state = self._unroll(x_gates, state, real.unbind(0), int(lengths.min()))
+        return outputs.masked_fill(~real, 0), state
+
+    def _unroll(
+        self,
+        x_gates: Tensor,
+        state: CellState,
+        real: tuple[Tensor, ...] | None,
+        shortest: int,
+    ) -> tuple[Tensor, CellState]:
+        """The loop of `step`; real[t] (B, 1) is looked at only from step `shortest` on."""
+        step, kind, weights = self.cell.step, self.cell.State, self.weights
+        gates = x_gates.unbind(0)
+        order = range(len(gates))
+        outputs = []
+        for t in reversed(order) if self.reverse else order:
+            output, after = step(gates[t], state, weights)
+            if real is not None and t >= shortest:
+                mask = real[t]
+                after = kind(*(where(mask, a, b) for a, b in zip(after, state, strict=True)))
+            outputs.append(output)
+            state = after
+        if self.reverse:
+            outputs.reverse()
+        return torch.stack(outputs), state
