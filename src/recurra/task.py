@@ -17,20 +17,11 @@ from torch import Tensor, nn
 
 from recurra.results import Evaluation
 from recurra.rng import Streams
+from recurra.text.files import Source as Source
 
 Batch = TypeVar("Batch")
 B_co = TypeVar("B_co", covariant=True)
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Source:
-    """One file that a run was trained on."""
-
-    path: str  # as the user gave it; kept in config.json only
-    name: str
-    bytes: int
-    sha256: str
 
 
 class Batches(Protocol[B_co]):
