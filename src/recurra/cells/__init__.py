@@ -39,6 +39,8 @@ def load(name: str) -> Cell[tuple[object, ...]]:
     (kind,) = (
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Cell) and value.__module__ == module.__name__
+        if isinstance(value, type)
+        and issubclass(value, Cell)
+        and value.__module__ == module.__name__
     )
-    return kind()  # type: ignore[no-any-return]
+    return kind()

@@ -41,7 +41,8 @@ class Cell(ABC, Generic[S]):
 
     T steps, B sequences, I input_size, H hidden_size, G gates. Every weight matrix maps from its
     last axis to its first, gates stacked along the first: weight_ih (G·H, I), weight_hh (G·H, H),
-    as torch has them. Torch's two biases are one here, except one inside the recurrence.
+    as torch has them; a gate whose product reads something other than h has a matrix of its own.
+    Torch's two biases are one here, except one inside the recurrence.
     """
 
     gates: ClassVar[tuple[str, ...]]  # in the order in which weights stack them
@@ -78,7 +79,7 @@ class Cell(ABC, Generic[S]):
 
 
 def uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """U(−1/√fan_in, 1/√fan_in), fan_in the last axis: glorot2010's bound for square matrices / √3."""
+    """U(−1/√n, 1/√n), n the last axis: sums of n unit-variance inputs start at variance 1/3."""
     bound = shape[-1] ** -0.5
     return rng.uniform(-bound, bound, shape)
 

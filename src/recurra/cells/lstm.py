@@ -35,9 +35,7 @@ class LSTMCell(Cell[LSTMState]):
             "bias": Parameter((4 * hidden_size,), gate_bias(self.gates, {"f": 1.0})),
         }
 
-    def step(
-        self, x_gates: Array, state: LSTMState, weights: Weights
-    ) -> tuple[Array, LSTMState]:
+    def step(self, x_gates: Array, state: LSTMState, weights: Weights) -> tuple[Array, LSTMState]:
         i, f, g, o = split(x_gates + state.hidden @ weights.weight_hh.T, 4)  # each (B, H)
         cell = sigmoid(f) * state.cell + sigmoid(i) * tanh(g)
         hidden = sigmoid(o) * tanh(cell)

@@ -19,7 +19,7 @@ CellState = Any  # the cell's named tuple of (B, H) tensors
 
 
 class Layer(nn.Module):
-    """The weights of `cell`, named as it names them; `initial_<field>` (H,) where that is learned."""
+    """The weights of `cell`, named as it names them; a learned state is `initial_<field>` (H,)."""
 
     def __init__(
         self,
