@@ -36,17 +36,28 @@ class Streams:
 
     def state(self) -> dict[str, Any]:
         """The state of every generator as JSON values."""
-        return {purpose: _plain(getattr(self, purpose).bit_generator.state) for purpose in PURPOSES}
+        return {purpose: generator_state(getattr(self, purpose)) for purpose in PURPOSES}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Puts back what `state` gave."""
         for purpose in PURPOSES:
-            getattr(self, purpose).bit_generator.state = _arrays(state[purpose])
+            restore_generator(getattr(self, purpose), state[purpose])
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
     """A generator of its own for (seed, purpose)."""
     return np.random.Generator(np.random.Philox(key=_key(seed, purpose)))
+
+
+def generator_state(rng: np.random.Generator) -> dict[str, Any]:
+    """The generator's state as JSON values."""
+    state: dict[str, Any] = _plain(rng.bit_generator.state)
+    return state
+
+
+def restore_generator(rng: np.random.Generator, state: dict[str, Any]) -> None:
+    """Puts back what `generator_state` gave."""
+    rng.bit_generator.state = _arrays(state)
 
 
 def draw(probabilities: NDArray[np.floating[Any]], uniform: float) -> int:

@@ -1,0 +1,84 @@
+"""Which part of a text is learned from, which is watched while learning, which is kept for the end.
+
+Parts are contiguous and views of the tokens: nothing is copied or shuffled.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from recurra.config import require
+from recurra.data.token_file import Array
+
+MIN_HELD_OUT = 100  # tokens; a figure over fewer says nothing
+FRACTIONS = (0.9, 0.05, 0.05)  # train, valid, test
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The tokens to learn from and those held out; None where a part does not exist."""
+
+    train: Array
+    valid: Array | None
+    test: Array | None
+    notes: tuple[str, ...] = ()
+
+
+def by_fractions(ids: Array, fractions: tuple[float, float, float] = FRACTIONS) -> Parts:
+    """The tokens cut in three, in order: train, valid, test.
+
+    Each border is rounded down, and the last part that is not 0 takes what is left: 0.9, 0.1, 0 of
+    1,115,394 tokens are 1,003,854, 111,540 and none. Where a part that was asked for would have
+    under MIN_HELD_OUT tokens nothing is held out, and a note says so.
+
+    Raises ConfigError for fractions that are negative or do not add up to 1.
+    """
+    require(
+        min(fractions) >= 0 and fractions[0] > 0 and abs(sum(fractions) - 1) < 1e-6,
+        "split",
+        fractions,
+        "must be three fractions, train above 0, that add up to 1",
+    )
+    train, valid, test = fractions
+    total = len(ids)
+    first = _floor(total * train) if valid or test else total
+    second = _floor(total * (train + valid)) if test else total
+    sizes = [size for size, share in ((second - first, valid), (total - second, test)) if share]
+    if sizes and min(sizes) < MIN_HELD_OUT:
+        note = f"the text has only {total:,} tokens: {_nothing_held_out()}"
+        return Parts(ids, None, None, (note,))
+    return Parts(
+        ids[:first],
+        ids[first:second] if valid else None,
+        ids[second:] if test else None,
+        () if valid else (f"no validation part: {_nothing_held_out()}",),
+    )
+
+
+def by_files(train: Array, valid: Array | None, test: Array | None) -> Parts:
+    """The parts as they stand in files of their own.
+
+    A held-out file of under MIN_HELD_OUT tokens is not used, and a note says so.
+    """
+    held_out = (("validation", valid), ("test", test))
+    notes = [
+        f"the {name} file has only {len(part)} tokens, of {MIN_HELD_OUT} needed: it is not used."
+        for name, part in held_out
+        if part is not None and len(part) < MIN_HELD_OUT
+    ]
+    valid, test = (
+        None if part is None or len(part) < MIN_HELD_OUT else part for _, part in held_out
+    )
+    if valid is None:
+        notes.append(f"no validation part: {_nothing_held_out()}")
+    return Parts(train, valid, test, tuple(notes))
+
+
+def _nothing_held_out() -> str:
+    return "nothing is held out, and the last model counts as the best."
+
+
+def _floor(x: float) -> int:
+    """Rounded down, where 2.9999999999 is a rounding error of 3."""
+    return math.floor(x + 1e-6)
