@@ -52,10 +52,9 @@ class Layer(nn.Module):
     def initial_state(self, batch: int) -> CellState:
         """The learned state for each of `batch` sequences, or zeros; each field (B, H)."""
         if not self.learned_state:
-            like = self.get_parameter("weight_ih")
-            return self.cell.initial_state(batch, self.hidden_size, like)
+            return self.cell.initial_state(batch, self.hidden_size, self.weights.weight_ih)
         fields = self.cell.State._fields
-        learned = (self.get_parameter(f"initial_{field}") for field in fields)
+        learned = (getattr(self, f"initial_{field}") for field in fields)
         return self.cell.State(*(value.expand(batch, -1) for value in learned))
 
     def project(self, x: Tensor) -> Tensor:
@@ -64,7 +63,7 @@ class Layer(nn.Module):
 
     def project_one_hot(self, ids: Tensor | None) -> Tensor:
         """x_gates (…, G·H) of one-hot inputs given as ids (…), or of every id (I, G·H): no GEMM."""
-        columns = self.get_parameter("weight_ih").T  # (I, G·H): row v is W_ih times one-hot v
+        columns = self.weights.weight_ih.T  # (I, G·H): row v is W_ih times one-hot v
         products = columns.contiguous() if ids is None else nn.functional.embedding(ids, columns)
         return self.cell.condition(products, self.weights)  # type: ignore[no-any-return]
 

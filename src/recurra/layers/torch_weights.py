@@ -96,7 +96,7 @@ def _names(stack: Stack) -> tuple[str, ...]:
 
 
 def _require_known_cell(stack: Stack) -> None:
-    if stack.cell.name not in CELLS:
+    if type(stack.cell).__module__ not in {f"recurra.cells.{name}" for name in CELLS}:
         raise ConfigError(
             f"torch.nn has no cell {stack.cell.name!r}: its weights can be exchanged with "
             f"{', '.join(CELLS)} alone."
