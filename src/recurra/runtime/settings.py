@@ -1,4 +1,4 @@
-"""The settings of a language model's network; what the runtime needs to rebuild it from a folder."""
+"""The settings of a language model's network: all the runtime needs to rebuild it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class NetworkSettings:
     hidden_size: int = option(256, "units a layer")
     num_layers: int = option(1, "recurrent layers")
     embedding_size: int | None = option(
-        None, "units of the symbol embedding; 0: one-hot; none: 0 up to 256 symbols, else hidden_size"
+        None,
+        "units of the symbol embedding; 0: one-hot; none: 0 up to 256 symbols, else hidden_size",
     )
     tied: bool = option(False, "the projection shares the embedding's weights (press2017)")
     learned_state: bool = option(False, "the initial state is learned instead of zero")
@@ -23,11 +24,16 @@ class NetworkSettings:
     locked_dropout: bool = option(False, "one dropout mask for a whole sequence (gal2016)")
 
     def __post_init__(self) -> None:
-        require(1 <= self.hidden_size <= 65536, "hidden_size", self.hidden_size, "must be 1 to 65536")
+        require(
+            1 <= self.hidden_size <= 65536, "hidden_size", self.hidden_size, "must be 1 to 65536"
+        )
         require(1 <= self.num_layers <= 64, "num_layers", self.num_layers, "must be 1 to 64")
         size = self.embedding_size
         require(
-            size is None or 0 <= size <= 65536, "embedding_size", size, "must be 0 to 65536, or none"
+            size is None or 0 <= size <= 65536,
+            "embedding_size",
+            size,
+            "must be 0 to 65536, or none",
         )
         require(0 <= self.dropout < 1, "dropout", self.dropout, "must be a probability in [0, 1)")
         require(

@@ -1,0 +1,234 @@
+"""Text drawn from a language model: whole, as it is drawn, or the likeliest a beam finds.
+
+Which symbol is drawn is `recurra.decoding`'s and `recurra.rng`'s; this is prompts, stop strings and
+turning ids back into text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from recurra import rng
+from recurra.config import require
+from recurra.decoding import Drawn, Filters, beam_search, sequences, take
+from recurra.decoding.filters import without
+from recurra.decoding.state import Floats
+from recurra.errors import ConfigError
+from recurra.results import Sample
+from recurra.runtime.language_model import Ids, LanguageModel, State
+from recurra.text.tokenizers import Tokenizer
+
+BEAM_NOTE = "beam search finds likely text, which repeats itself more than drawn text does"
+
+
+def sample(
+    model: LanguageModel,
+    prompt: str = "",
+    *,
+    length: int,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    stop: Sequence[str] = (),
+    seed: int = 0,
+    count: int = 1,
+    context: str | None = None,
+) -> list[Sample]:
+    """`count` texts that continue the prompt by up to `length` symbols each; the same every time.
+
+    Sample i draws from a generator of its own, (seed, i): the first of three is the one that
+    count=1 gives, as far as float32 products in a batch round alike. A text ends before the first
+    stop string in it, which is not part of it; `nats` counts every symbol drawn, also those of the
+    stop string. An empty prompt starts after the model's context; `context` puts another text
+    before the prompt. Symbols unknown to the model are read as its unknown symbol, which is never
+    drawn. `temperature`, `top_k`, `top_p`: see `Filters`.
+
+    Raises ConfigError for a setting that cannot be and DataError for a prompt with symbols never
+    seen where the model has no unknown symbol.
+    """
+    filters = Filters(temperature=temperature, top_k=top_k, top_p=top_p)
+    require(count >= 1, "count", count, "must be 1 or more")
+    start = _begin(model, prompt, context, length)
+    texts = [_Text(model.tokenizer, start.prompt_ids, tuple(stop)) for _ in range(count)]
+    parts: list[list[str]] = [[] for _ in texts]
+    nats: list[list[float]] = [[] for _ in texts]
+    for one in _drawn(model, start, texts, filters, seed, length):
+        parts[one.row].append(texts[one.row].push(one.id))
+        nats[one.row].append(one.nats)
+    return [
+        Sample(prompt, "".join([*parts[row], texts[row].end()]), float(sum(nats[row])), seed, notes)
+        for row, notes in enumerate([start.notes] * count)
+    ]
+
+
+def stream(
+    model: LanguageModel,
+    prompt: str = "",
+    *,
+    length: int,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    stop: Sequence[str] = (),
+    seed: int = 0,
+    context: str | None = None,
+) -> Iterator[str]:
+    """The text of `sample` with these arguments, piece by piece as it is drawn.
+
+    A character is held back until its last byte is drawn, and what could be the beginning of a
+    stop string until it is clear that it is not. Raises as `sample`, before the first piece.
+    """
+    filters = Filters(temperature=temperature, top_k=top_k, top_p=top_p)
+    start = _begin(model, prompt, context, length)
+    text = _Text(model.tokenizer, start.prompt_ids, tuple(stop))
+
+    def pieces() -> Iterator[str]:
+        for one in _drawn(model, start, [text], filters, seed, length):
+            if piece := text.push(one.id):
+                yield piece
+        if piece := text.end():
+            yield piece
+
+    return pieces()
+
+
+def beam(
+    model: LanguageModel, prompt: str = "", *, length: int, width: int, context: str | None = None
+) -> list[Sample]:
+    """The `width` likeliest continuations that a beam of that width finds, the likeliest first.
+
+    Each is `length` symbols. On open-ended text they repeat themselves more than samples do; their
+    notes say so. Raises as `sample`, and ConfigError for a width below 1.
+    """
+    require(width >= 1, "width", width, "must be 1 or more")
+    start = _begin(model, prompt, context, length)
+    never = _never(model)
+
+    def step(ids: Ids, state: State) -> tuple[Floats, State]:
+        log_probs, state = model.step(ids, state)
+        return (without(log_probs, never) if never else log_probs), state
+
+    log_probs = without(start.log_probs, never) if never else start.log_probs
+    (found,) = beam_search(step, log_probs, start.state, width=width, length=length, n_best=width)
+    results = []
+    for hypothesis in found:
+        text = _Text(model.tokenizer, start.prompt_ids, ())
+        drawn = "".join([*(text.push(one) for one in hypothesis.ids), text.end()])
+        nats = _continuation_nats(model, start, hypothesis.ids)
+        results.append(Sample(prompt, drawn, nats, 0, (*start.notes, BEAM_NOTE)))
+    return results
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Where drawing begins: one sequence that has read the prompt."""
+
+    prompt_ids: Ids
+    log_probs: Floats  # (1, V) of the first symbol to draw
+    state: State
+    notes: tuple[str, ...]
+
+
+def _begin(model: LanguageModel, prompt: str, context: str | None, length: int) -> _Start:
+    """The model after the context and the prompt; ConfigError or DataError where that cannot be."""
+    require(length >= 0, "length", length, "must not be negative")
+    tokenizer = model.tokenizer
+    if tokenizer.unknown_id is not None and tokenizer.vocab_size == 1:
+        raise ConfigError("the model's only symbol is the unknown one: there is nothing to draw.")
+    prompt_ids = tokenizer.encode(prompt)
+    if context is None:
+        context = "" if prompt_ids.size else model.context
+    else:
+        require(tokenizer.encode(context).size > 0, "context", context, "must hold a symbol")
+    read = np.concatenate([tokenizer.encode(context), prompt_ids])
+    log_probs, state = model.read(read[:, None], model.initial_state(1))
+    notes: tuple[str, ...] = ()
+    if unseen := tokenizer.unseen(prompt):
+        shown = ", ".join(repr(symbol) for symbol in unseen[:5])
+        notes = (f"the prompt has {len(unseen)} symbols unknown to the model: {shown}",)
+    return _Start(prompt_ids, log_probs, state, notes)
+
+
+def _drawn(
+    model: LanguageModel,
+    start: _Start,
+    texts: Sequence[_Text],
+    filters: Filters,
+    seed: int,
+    length: int,
+) -> Iterator[Drawn]:
+    rows = [0] * len(texts)
+    return sequences(
+        model.step,
+        start.log_probs[rows],
+        take(start.state, rows),
+        length=length,
+        filters=filters,
+        generators=[rng.generator(seed, f"sample/{index}") for index in range(len(texts))],
+        never=_never(model),
+        ended=lambda row: texts[row].stopped,
+    )
+
+
+def _never(model: LanguageModel) -> tuple[int, ...]:
+    unknown = model.tokenizer.unknown_id
+    return () if unknown is None else (unknown,)
+
+
+def _continuation_nats(model: LanguageModel, start: _Start, ids: Sequence[int]) -> float:
+    """−ln p(ids | prompt) under the model as it is, the unknown symbol possible."""
+    if not ids:
+        return 0.0
+    wanted = np.array(ids)
+    first = -float(start.log_probs[0, wanted[0]])
+    if len(wanted) == 1:
+        return first
+    nats, _ = model.nats(wanted[:-1], wanted[1:], start.state)
+    return first + float(nats.sum())
+
+
+@dataclass
+class _Text:
+    """Ids to text as they come, cut before the first stop string."""
+
+    tokenizer: Tokenizer
+    prompt_ids: Ids
+    stop: tuple[str, ...]
+    stopped: bool = False  # a stop string was found: nothing more comes
+    _held: str = ""  # text that may turn out to begin a stop string
+    _decoder: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        require(all(self.stop), "stop", self.stop, "an empty string stands everywhere")
+        self._decoder = self.tokenizer.stream()
+        for index in self.prompt_ids:  # what a word looks like depends on the one before it
+            self._decoder.push(int(index))
+
+    def push(self, index: int) -> str:
+        """The text that this id makes certain."""
+        return self._release(self._decoder.push(index), final=False)
+
+    def end(self) -> str:
+        """What was still held back."""
+        return "" if self.stopped else self._release(self._decoder.end(), final=True)
+
+    def _release(self, new: str, *, final: bool) -> str:
+        text = self._held + new
+        found = [place for one in self.stop if (place := text.find(one)) >= 0]
+        if found:
+            self.stopped, self._held = True, ""
+            return text[: min(found)]
+        keep = 0 if final else _begun(text, self.stop)
+        self._held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+
+def _begun(text: str, stop: Sequence[str]) -> int:
+    """The length of the longest end of `text` with which a stop string begins."""
+    longest = min(len(text), max((len(one) - 1 for one in stop), default=0))
+    sizes = range(longest, 0, -1)
+    return next((n for n in sizes if any(one.startswith(text[-n:]) for one in stop)), 0)
