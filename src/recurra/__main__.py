@@ -1,0 +1,10 @@
+"""`python -m recurra` is `recurra`."""
+
+from __future__ import annotations
+
+import sys
+
+from recurra.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""Examples for `predict`: any task's Input from arguments, from files by field name, from lines.
+
+What a field means is the task's; here it is a name and a type, text or a number.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from recurra.config import from_json
+from recurra.errors import ConfigError, DataError
+
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+
+
+def from_arguments(kind: type[Any], words: Sequence[str]) -> list[Any]:
+    """Examples from arguments in groups of the Input's fields; ConfigError for an odd number."""
+    names = _names(kind)
+    if len(words) % len(names):
+        wanted = " ".join(name.upper() for name in names)
+        raise ConfigError(
+            f"an input here is {len(names)} arguments ({wanted}), so {len(words)} arguments "
+            "are not a whole number of inputs."
+        )
+    groups = (words[start : start + len(names)] for start in range(0, len(words), len(names)))
+    return [
+        _example(kind, dict(zip(names, group, strict=True)), "the arguments") for group in groups
+    ]
+
+
+def from_file(kind: type[Any], path: Path) -> list[Any]:
+    """Examples from JSON lines, CSV or TSV with a header, or any other text a line each."""
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            if path.suffix in SEPARATORS:
+                return list(_table(kind, lines, SEPARATORS[path.suffix], str(path)))
+            return list(_lines(kind, lines, str(path), json_lines=path.suffix == ".jsonl"))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start}).") from None
+
+
+def from_stdin(kind: type[Any]) -> list[Any]:
+    """Examples from standard input: JSON lines where the first begins with {, else a line each."""
+    text = sys.stdin.read()
+    json_lines = text.lstrip().startswith("{")
+    return list(_lines(kind, text.splitlines(), "standard input", json_lines))
+
+
+def _table(kind: type[Any], lines: Iterable[str], separator: str, where: str) -> Iterator[Any]:
+    rows = csv.DictReader(lines, delimiter=separator)
+    names = _names(kind)
+    if missing := [name for name in names if name not in (rows.fieldnames or [])]:
+        raise DataError(
+            f"{where} has no column {missing[0]!r}. Its header must name {', '.join(names)}."
+        )
+    for row in rows:
+        if any(row[name] is None for name in names):
+            raise DataError(f"{where}, line {rows.line_num}: fewer cells than the header has.")
+        yield _example(kind, {name: row[name] for name in names}, f"{where}, line {rows.line_num}")
+
+
+def _lines(kind: type[Any], lines: Iterable[str], where: str, json_lines: bool) -> Iterator[Any]:
+    names = _names(kind)
+    if not json_lines and len(names) > 1:
+        raise DataError(
+            f"{where}: an input here is {', '.join(names)}; give JSON lines, CSV or TSV with them."
+        )
+    for number, line in enumerate(lines, start=1):
+        if not (text := line.rstrip("\r\n")).strip():
+            continue
+        here = f"{where}, line {number}"
+        if not json_lines:
+            yield _example(kind, {names[0]: text}, here)
+            continue
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise DataError(f"{here} is not JSON: {error}.") from None
+        yield from_json(kind, values, here)
+
+
+def _example(kind: type[Any], texts: Mapping[str, str], where: str) -> Any:
+    """One example from text alone: numbers are read as the fields' types say."""
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for name, text in texts.items():
+        try:
+            values[name] = hints[name](text) if hints[name] in (int, float) else text
+        except ValueError:
+            raise DataError(f"{where}: {name} {text!r} is not a number.") from None
+    return from_json(kind, values, where)
+
+
+def _names(kind: type[Any]) -> list[str]:
+    return [item.name for item in fields(kind)]

@@ -1,0 +1,51 @@
+"""Plain lines while a model trains, where the output is not a terminal: for logs and pipes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TextIO
+
+from recurra.cli import words
+from recurra.training.watch import Progress
+
+EVERY_SECONDS = 10.0
+
+
+class Lines:
+    """A watcher that writes a line at each validation and sample, and one every ten seconds."""
+
+    def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self.best: Mapping[str, float] | None = None  # the figures of the best validation
+        self._out = out
+        self._clock = clock
+        self._due = clock()
+
+    def note(self, text: str) -> None:
+        self._write(f"note: {text}")
+
+    def stepped(self, progress: Progress) -> None:
+        if (now := self._clock()) >= self._due:
+            self._due = now + EVERY_SECONDS
+            self._write(f"{words.place(progress)}: {words.state(progress)}")
+
+    def validated(self, progress: Progress, figures: Mapping[str, float], best: bool) -> None:
+        if best:
+            self.best = dict(figures)
+        kept = ", the best so far" if best else ""
+        self._write(f"held out at step {progress.step:,}: {words.figures(figures)}{kept}")
+
+    def sampled(self, progress: Progress, text: str) -> None:
+        self._write(f"--- sample at step {progress.step:,}\n{text}\n---")
+
+    def saved(self, progress: Progress) -> None:
+        """Says nothing: a save a minute would drown the rest."""
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Nothing to put back."""
+
+    def _write(self, text: str) -> None:
+        print(text, file=self._out, flush=True)

@@ -1,0 +1,165 @@
+"""`train` and `resume`: a task's settings as flags, training watched, and what to do next."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+import tomllib
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from recurra import registry
+from recurra.cli import words
+from recurra.cli.bar import Bar
+from recurra.cli.flags import flag, with_settings
+from recurra.cli.lines import Lines
+from recurra.config import options
+from recurra.errors import ConfigError, unknown
+
+if TYPE_CHECKING:
+    from recurra.api import Run
+
+LANGUAGE_MODEL = "language_model"  # the kind of run that `sample` and `score` open
+INTERRUPTED = 130  # the exit code of a run that Ctrl-C ended, saved or not
+
+Device = Annotated[str, flag("auto, cpu or cuda; auto takes the GPU that torch sees, else the CPU")]
+
+
+def choose_task(tokens: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The task a command line names, itself or by its recipe, and the tokens without it.
+
+    Raises ConfigError for a name that is no task; None where there is neither name nor recipe.
+    """
+    rest = list(tokens)
+    known = registry.names("tasks")
+    first = rest[0] if rest and not rest[0].startswith("-") else None
+    if first is None or (first not in known and _recipe(rest)):
+        first = next((token for token in rest if token in known), None)
+    if first is None:
+        return _recipe_task(_recipe(rest)), rest
+    if first not in known:
+        raise ConfigError(unknown("task", first, known))
+    rest.remove(first)
+    return first, rest
+
+
+def train_verb(task: str | None, command: str) -> Callable[..., int]:
+    """`train` of a task, with its settings as flags; without one, with the flags of every task.
+
+    `command` is the command line as it was typed, kept in the run's model card.
+    """
+
+    def train(
+        *data: Annotated[str, flag("text files, folders, or - for standard input; none: built-in")],
+        out: Annotated[str | None, flag("the run folder to make; runs/<task>-<data>")] = None,
+        config: Annotated[str | None, flag("a recipe in TOML; flags override what it says")] = None,
+        start_from: Annotated[
+            str | None, flag("a run to take weights and vocabulary from", name="--from")
+        ] = None,
+        device: Device = "auto",
+        seed: Annotated[int | None, flag("of weights, data order, dropout and samples; 0")] = None,
+        **settings: Any,
+    ) -> int:
+        from recurra import api
+
+        with _watcher() as watcher:
+            run = api.train(
+                task,
+                *data,
+                out=out,
+                config=config,
+                start_from=start_from,
+                device=device,
+                seed=seed,
+                watcher=watcher,
+                command=command,
+                **settings,
+            )
+        return _closing(run, watcher)
+
+    if task is None:
+        return with_settings(train, {})
+    from recurra import tasks
+
+    return with_settings(train, options(tasks.load(task).Config()))
+
+
+def resume(
+    run: Annotated[str, flag("the run folder to go on with")],
+    /,
+    *,
+    steps: Annotated[int | None, flag("a new budget in optimizer steps, in all")] = None,
+    epochs: Annotated[float | None, flag("a new budget in passes over the data, in all")] = None,
+    minutes: Annotated[float | None, flag("a new budget in minutes of training, in all")] = None,
+    device: Device = "auto",
+) -> int:
+    from recurra import api
+
+    with _watcher() as watcher:
+        trained = api.resume(
+            run, steps=steps, epochs=epochs, minutes=minutes, device=device, watcher=watcher
+        )
+    return _closing(trained, watcher)
+
+
+def _watcher() -> Bar | Lines:
+    if not sys.stdout.isatty():
+        return Lines(sys.stdout)
+    from rich.console import Console
+
+    return Bar(Console())
+
+
+def _closing(run: Run, watcher: Bar | Lines) -> int:
+    """Says what came out and what can be done with it now; the exit code."""
+    folder = shlex.quote(str(run.folder))
+    reason = run.outcome.reason if run.outcome else ""
+    if watcher.best is not None:
+        print(f"best on the held-out part: {words.figures(watcher.best)}")
+    if reason == "interrupted":
+        print(f"stopped and saved in {run.folder}; to go on:\n  recurra resume {folder}")
+        return INTERRUPTED
+    print(f"the run is in {run.folder}" + (f" ({reason})" if reason == "early stop" else ""))
+    print("try next:")
+    for line in _next_commands(run, folder):
+        print(f"  {line}")
+    return 0
+
+
+def _next_commands(run: Run, folder: str) -> list[str]:
+    if run.record.kind == LANGUAGE_MODEL:
+        asking = [
+            f"recurra sample {folder} --length 300 --temperature 0.8",
+            f'recurra score {folder} "one text" "another text"',
+        ]
+    else:
+        from recurra import tasks
+
+        fields = dataclasses.fields(tasks.load(run.record.task).Input)
+        asking = [" ".join(["recurra predict", folder, *(item.name.upper() for item in fields)])]
+    again = f"recurra resume {folder} --minutes 10   # the budget in all, longer than before"
+    return [*asking, f"recurra evaluate {folder}", again]
+
+
+def _recipe(tokens: Sequence[str]) -> str | None:
+    """The value of --config among the tokens."""
+    for here, following in pairwise([*tokens, None]):
+        if here == "--config":
+            return following
+        if here and here.startswith("--config="):
+            return here.removeprefix("--config=")
+    return None
+
+
+def _recipe_task(path: str | None) -> str | None:
+    """The task a recipe names; None where it names none or cannot be read: training says why."""
+    if path is None:
+        return None
+    try:
+        task = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("task")
+    except (OSError, ValueError):
+        return None
+    return task if task in registry.names("tasks") else None

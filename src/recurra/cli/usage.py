@@ -1,0 +1,40 @@
+"""What cyclopts could not make of a command line, as one line in Recurra's words."""
+
+from __future__ import annotations
+
+from cyclopts import CoercionError, CycloptsError, MissingArgumentError, UnknownCommandError
+from cyclopts.exceptions import RepeatArgumentError, UnknownOptionError, UnusedCliTokensError
+
+from recurra.cli.flags import restored
+from recurra.errors import ConfigError, did_you_mean, unknown
+
+
+def as_config_error(error: CycloptsError, verbs: list[str]) -> ConfigError:
+    """The same complaint as a ConfigError: what was wrong and where to look."""
+    command = " ".join(["recurra", *(error.command_chain or ())])
+    see = f"`{command} --help` shows what it takes."
+    if isinstance(error, UnknownCommandError) and error.unused_tokens:
+        return ConfigError(unknown("command", error.unused_tokens[0], verbs))
+    if isinstance(error, UnknownOptionError):
+        name = error.token.keyword or error.token.value
+        known = [name for argument in error.argument_collection for name in argument.names]
+        return ConfigError(f"unknown flag {name!r}.{did_you_mean(name, known)} {see}")
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        return ConfigError(f"{_needed(error, command)} {see}")
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return ConfigError(f"{command} has no use for {restored(error.unused_tokens[0])!r}. {see}")
+    if isinstance(error, RepeatArgumentError):
+        return ConfigError(f"{error.token.keyword} was given twice. {see}")
+    # every other kind of value is read by flags.read_value, which has words of its own
+    if isinstance(error, CoercionError) and error.token is not None:
+        return ConfigError(
+            f"{error.token.keyword} {error.token.value!r}: must be true or false. {see}"
+        )
+    return ConfigError(f"{str(error).strip()} {see}")
+
+
+def _needed(error: MissingArgumentError, command: str) -> str:
+    assert error.argument is not None
+    if error.keyword or error.argument.tokens or not error.argument.field_info.is_positional:
+        return f"{error.keyword or error.argument.name} needs a value."
+    return f"{command} needs {error.argument.name.lstrip('-').upper()}."

@@ -1,0 +1,48 @@
+"""Numbers in words, with their units: what the bar, the plain lines and the summaries print."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from recurra.training.watch import Progress
+
+
+def loss(nats: float) -> str:
+    """'1.4823 nats (2.1385 bits, perplexity 4.40)'; perplexity past e^50 is not spelled out."""
+    if not math.isfinite(nats):
+        return f"{nats} nats"
+    perplexity = f"{math.exp(nats):,.2f}" if nats < 50 else f"e^{nats:.0f}"
+    return f"{nats:.4f} nats ({nats / math.log(2):.4f} bits, perplexity {perplexity})"
+
+
+def figures(values: Mapping[str, float]) -> str:
+    """Figures by name; one in nats a token is told in bits and as a perplexity too."""
+    return ", ".join(
+        f"{name} {loss(value)}" if name.startswith("nats_per_token") else f"{name} {value:.4f}"
+        for name, value in values.items()
+    )
+
+
+def duration(seconds: float) -> str:
+    """'0:07', '12:30', '3:05:00'; '?' for what is not known."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def place(progress: Progress) -> str:
+    """How far training is."""
+    done, left = f"{progress.share:.0%} done", f"{duration(progress.eta_seconds)} left"
+    return f"step {progress.step:,}, epoch {progress.epoch:.2f}, {done}, {left}"
+
+
+def state(progress: Progress) -> str:
+    """The figures of the step, the loss smoothed: every number with its unit."""
+    return (
+        f"loss {loss(progress.smooth_nats)}, {progress.tokens_per_second:,.0f} tokens/s, "
+        f"learning rate {progress.learning_rate:.3g}, gradient norm {progress.grad_norm:.3g}, "
+        f"{progress.clipped_share:.0%} of steps clipped"
+    )

@@ -1,0 +1,141 @@
+"""`sample` and `score`: what a language model writes, and what it makes of a text. No torch."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from recurra.cli.flags import flag, switch
+from recurra.errors import ConfigError
+from recurra.results import Sample, Score
+
+Folder = Annotated[str, flag("the run folder of a language model")]
+Context = Annotated[
+    str | None,
+    flag(
+        "what stands before the first symbol where nothing else does, itself not counted; "
+        "a newline, or the most frequent symbol where there is none",
+        free=True,
+    ),
+]
+AsJson = Annotated[bool, switch("JSON instead, one object a line", name="--json")]
+
+
+def sample(
+    run: Folder,
+    /,
+    *,
+    prompt: Annotated[str, flag("what the text begins with; any text", free=True)] = "",
+    length: Annotated[int, flag("symbols to draw")] = 200,
+    temperature: Annotated[
+        float, flag("below 1 safer, above 1 wilder, 0 always the likeliest")
+    ] = 1.0,
+    top_k: Annotated[int | None, flag("draw from the k likeliest symbols only")] = None,
+    top_p: Annotated[
+        float | None, flag("draw from the fewest symbols whose probabilities reach p")
+    ] = None,
+    stop: Annotated[
+        tuple[str, ...], flag("end where this text appears; may be given again", free=True)
+    ] = (),
+    seed: Annotated[int, flag("the same seed draws the same text, every time")] = 0,
+    count: Annotated[int, flag("how many texts, each with a stream of its own")] = 1,
+    context: Context = None,
+    beam: Annotated[
+        int | None,
+        flag("search with so many beams instead of drawing: likelier text, but it repeats more"),
+    ] = None,
+    report: Annotated[
+        bool, switch("also measure the text: memorised n-grams, repetition, known words")
+    ] = False,
+    json_: AsJson = False,
+) -> int:
+    """Writes text with a language model."""
+    from recurra import api
+
+    opened = api.load(run)
+    asked: dict[str, Any] = {"length": length, "temperature": temperature, "top_k": top_k}
+    asked |= {"top_p": top_p, "stop": stop, "seed": seed, "context": context}
+    if beam is not None:
+        _refuse_with_beam(asked | {"temperature": temperature != 1.0, "length": None})
+        samples = opened.beam(prompt, length=length, width=beam)[:count]
+    elif count == 1 and not json_:
+        text = _stream(prompt, opened.stream(prompt, **asked))
+        samples = [Sample(prompt, text, math.nan, seed)]
+    else:
+        drawn = opened.sample(prompt, count=count, **asked)
+        samples = drawn if isinstance(drawn, list) else [drawn]
+    for number, one in enumerate(samples, start=1):
+        measured = None
+        if json_:
+            more: dict[str, Any] = {} if measured is None else {"report": measured.json()}
+            print(json.dumps(one.json() | more, ensure_ascii=False))
+            continue
+        if count > 1:
+            print(f"--- {number} of {len(samples)}, {one.nats:.1f} nats")
+        if count > 1 or beam is not None:
+            print(_bold(prompt) + one.text)
+        if measured is not None:
+            print(measured)
+    return 0
+
+
+def score(
+    run: Folder,
+    /,
+    *text: Annotated[str, flag("texts to score; - reads one from standard input")],
+    context: Context = None,
+    per_token: Annotated[bool, switch("also a table of what each token costs")] = False,
+    json_: AsJson = False,
+) -> int:
+    """Says how likely texts are to a language model; several are ranked, the likeliest first."""
+    from recurra import api
+
+    if not text:
+        raise ConfigError("score needs a TEXT, or - to read one from standard input.")
+    opened = api.load(run)
+    texts = [sys.stdin.read() if each == "-" else each for each in text]
+    scores = [opened.score(each, context=context) for each in texts]
+    scores.sort(key=lambda one: one.nats_per_token)
+    if json_:
+        for one in scores:
+            print(json.dumps(one.json(), ensure_ascii=False))
+        return 0
+    if len(scores) > 1:
+        print("likeliest first, by nats a token")
+    for one in scores:
+        print(one)
+        if per_token:
+            _print_tokens(one)
+    print(f"(each starts after {scores[0].context!r}, itself not counted)")
+    return 0
+
+
+def _print_tokens(score: Score) -> None:
+    print("  nats     token")
+    for token, nats in zip(score.tokens, score.nats, strict=True):
+        print(f"  {nats:7.4f}  {token!r}")
+
+
+def _refuse_with_beam(asked: Mapping[str, Any]) -> None:
+    for name, value in asked.items():
+        if value:
+            flag_name = name.replace("_", "-")
+            raise ConfigError(f"--beam searches and draws nothing: leave out --{flag_name}.")
+
+
+def _stream(prompt: str, pieces: Iterator[str]) -> str:
+    """The text, written piece by piece as it is drawn, after the prompt."""
+    print(_bold(prompt), end="", flush=True)
+    drawn = []
+    for piece in pieces:
+        print(piece, end="", flush=True)
+        drawn.append(piece)
+    print()
+    return "".join(drawn)
+
+
+def _bold(prompt: str) -> str:
+    return f"\x1b[1m{prompt}\x1b[0m" if prompt and sys.stdout.isatty() else prompt

@@ -1,0 +1,207 @@
+"""The command line as a whole: help, versions, refusals, exit codes, what is imported."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import recurra
+from recurra.cli import app, main
+from recurra.cli.examples import EXAMPLES
+from recurra.errors import RunError
+
+Refusal = Callable[..., str]
+VERBS = ("train", "resume", "evaluate", "sample", "score", "predict", "list", "doctor")
+
+
+def run_recurra(*argv: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """A process of its own that runs a command line."""
+    command = [sys.executable, "-m", "recurra", *argv]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_every_verb_has_examples_of_it(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([verb, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"Usage: recurra {verb}" in shown
+    assert "Examples:" in shown
+    assert f"\n  recurra {verb}" in shown
+
+
+def test_the_verbs_are_those_of_the_help_and_in_its_order(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    places = [shown.index(f"│ {verb} ") for verb in VERBS]
+    assert places == sorted(places)
+    assert tuple(app.VERBS) == VERBS
+    assert {*VERBS, "recurra", "train TASK"} == set(EXAMPLES)
+
+
+def test_no_example_is_wider_than_a_terminal() -> None:
+    lines = [line for lines in EXAMPLES.values() for line in lines]
+    assert [line for line in lines if len(line) > 78] == []
+
+
+def test_without_arguments_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    alone = capsys.readouterr().out
+    assert main(["--help"]) == 0
+    assert alone == capsys.readouterr().out
+    assert "Usage: recurra COMMAND" in alone
+
+
+def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{recurra.__version__}\n"
+
+
+def test_an_unknown_verb_is_refused_with_the_nearest(refusal: Refusal) -> None:
+    assert refusal("trian", "x") == (
+        "unknown command 'trian'. Have: train, resume, evaluate, sample, score, predict, list, "
+        "doctor. Did you mean 'train'?"
+    )
+
+
+def test_an_unknown_flag_is_refused_with_the_nearest(refusal: Refusal) -> None:
+    assert refusal("sample", "runs/x", "--temprature", "1") == (
+        "unknown flag '--temprature'. Did you mean '--temperature'? "
+        "`recurra sample --help` shows what it takes."
+    )
+
+
+def test_a_missing_argument_is_named(refusal: Refusal) -> None:
+    assert refusal("resume") == (
+        "recurra resume needs RUN. `recurra resume --help` shows what it takes."
+    )
+
+
+def test_a_flag_without_its_value_is_refused(refusal: Refusal) -> None:
+    assert refusal("sample", "runs/x", "--length") == (
+        "--length needs a value. `recurra sample --help` shows what it takes."
+    )
+
+
+def test_one_argument_too_many_is_refused(refusal: Refusal) -> None:
+    assert refusal("resume", "a", "b") == (
+        "recurra resume has no use for 'b'. `recurra resume --help` shows what it takes."
+    )
+
+
+def test_a_flag_given_twice_is_refused(refusal: Refusal) -> None:
+    assert refusal("sample", "runs/x", "--seed", "1", "--seed", "2") == (
+        "--seed was given twice. `recurra sample --help` shows what it takes."
+    )
+
+
+def test_a_value_of_another_kind_is_refused(refusal: Refusal) -> None:
+    assert refusal("sample", "runs/x", "--length", "many") == (
+        "--length 'many': must be a whole number."
+    )
+
+
+@pytest.mark.parametrize("verb", ["resume", "evaluate", "sample", "score", "predict"])
+def test_a_run_that_is_not_there_is_refused_in_one_line(
+    verb: str, refusal: Refusal, tmp_path: Path
+) -> None:
+    missing = tmp_path / "nothing"
+    words = ["some text"] if verb in ("score", "predict") else []
+    assert refusal(verb, str(missing), *words) == f"{missing} does not exist."
+
+
+def test_a_message_of_several_lines_is_printed_on_one(
+    refusal: Refusal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(argv: list[str]) -> int:
+        raise RunError("first\n  second")
+
+    monkeypatch.setattr(app, "run", fail)
+    assert refusal("doctor") == "first second"
+
+
+def test_missing_torch_says_what_to_install(
+    refusal: Refusal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(argv: list[str]) -> int:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(app, "run", fail)
+    assert refusal("train") == (
+        'this needs torch, which is not installed: pip install "recurra[torch]"'
+    )
+
+
+def test_another_missing_module_is_a_bug_and_is_not_hidden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(argv: list[str]) -> int:
+        raise ModuleNotFoundError("No module named 'nowhere'", name="nowhere")
+
+    monkeypatch.setattr(app, "run", fail)
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
+        main(["doctor"])
+
+
+def test_ctrl_c_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(argv: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "run", interrupt)
+    assert main(["doctor"]) == 130
+
+
+def test_a_reader_that_stops_reading_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "recurra", "list", "cells"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["sample", "--help"],
+        ["list", "tasks"],
+        ["list", "cells"],
+        ["sample", "nowhere"],
+        ["score", "nowhere", "text"],
+    ],
+)
+def test_torch_is_not_imported(argv: list[str]) -> None:
+    program = (
+        "import sys\nfrom recurra.cli import main\n"
+        f"main({argv!r})\nassert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_does_not_import_numpy_either() -> None:
+    program = (
+        "import sys\nfrom recurra.cli import main\n"
+        "main(['--help'])\nassert 'numpy' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_module_runs_as_a_program() -> None:
+    done = run_recurra("--version")
+    assert (done.returncode, done.stdout) == (0, f"{recurra.__version__}\n")
+    refused = run_recurra("lists")
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
