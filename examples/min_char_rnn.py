@@ -39,8 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("file", type=Path, help="a plain text file, UTF-8")
     parser.add_argument("--iterations", type=int, help="chunks to learn; without it, until Ctrl-C")
     options = parser.parse_args(arguments)
+    if options.iterations is not None and options.iterations < 1:
+        parser.error(f"--iterations must be 1 or more but is {options.iterations}.")
     try:
-        text = options.file.read_text(encoding="utf-8")
+        text = options.file.read_text(encoding="utf-8-sig")  # with or without a byte order mark
         rnn = MinCharRNN(text)
     except (OSError, UnicodeDecodeError, RecurraError) as error:
         print(f"{options.file}: {error}", file=sys.stderr)

@@ -150,7 +150,8 @@ class MinCharRNN:
     ) -> list[int]:
         """n indices that follow seed_ix from the state h (H,).
 
-        Drawn with `generator`; None takes the most probable. Neither h nor anything that training uses changes.
+        Drawn with `generator`; None takes the most probable. Neither h nor anything that training
+        uses changes.
         """
         indices = [seed_ix]
         for _ in range(n):
