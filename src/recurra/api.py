@@ -136,10 +136,10 @@ def train(
     if task is not None and recipe.task not in (None, task):
         raise ConfigError(f"{config} is a recipe for {recipe.task!r}, not for {task!r}.")
     chosen = _task(name)
-    names = [str(file) for file in files] or list(recipe.files)
+    names = [_absolute(file) for file in files or recipe.files]
     seed = seed if seed is not None else recipe.seed or 0
     folder = Path(out or recipe.out or default_folder(name, names))
-    store.check_new(folder)
+    store.require_free(folder)
     old = Run(start_from) if start_from is not None else None
     if old is not None and old.record.task != name:
         raise ConfigError(f"{old.folder} is a run of {old.record.task!r}, not of {name!r}.")
@@ -152,18 +152,17 @@ def train(
     model = chosen.build(prepared.config, prepared.assets, streams.init)
     if old:
         weights = store.read_tensors(old.folder / store.MODEL)
-        chosen.warm_start(model, prepared.assets, weights, assets)
+        chosen.warm_start(model, weights, prepared.assets, assets)
     arguments = _as_command(name, names, folder, seed, config, start_from, settings)
     record = store.RunRecord(
-        format=store.FORMAT,
         kind=chosen.kind,
         task=name,
         seed=seed,
         version=__version__,
         config=to_json(prepared.config),
+        given=names,
         files=[dataclasses.asdict(source) for source in prepared.sources],
         command=command or arguments,
-        platform={},
         facts=dict(prepared.facts),
     )
     return _fit(chosen, prepared, model, folder, record, streams, where, watcher, new=True)
@@ -194,8 +193,7 @@ def resume(
     where = _device(device)
     streams = Streams(record.seed)
     assets = task.read_assets(folder)
-    names = [file["path"] for file in record.files if file["path"]]
-    prepared = task.prepare(config, names, streams, assets)
+    prepared = task.prepare(config, record.given, streams, assets)
     now = {source.name: source.sha256 for source in prepared.sources}
     for file in record.files:
         if now.get(file["name"]) != file["sha256"]:
@@ -249,6 +247,10 @@ def _fit(
         resume=not new,
     )
     return Run(folder, outcome)
+
+
+def _absolute(file: str | Path) -> str:
+    return "-" if str(file) == "-" else str(Path(file).absolute())
 
 
 def _task(name: str) -> Task:

@@ -69,7 +69,10 @@ def read_recipe(path: str | Path) -> Recipe:
         seed=table.get("seed"),
         out=table.get("out"),
         files=tuple(_verified(path, entry) for entry in entries),
-        settings=table.get("settings", {}),
+        settings={
+            key: str(resolve(value, path.parent)) if _names_data(value) else value
+            for key, value in table.get("settings", {}).items()
+        },
     )
 
 
@@ -93,9 +96,13 @@ def _verified(recipe: Path, entry: Mapping[str, Any]) -> str:
     return str(path)
 
 
+def _names_data(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(f"${VARIABLE}/")
+
+
 def resolve(path: str, folder: Path) -> Path:
     """The file a recipe's path names: below $RECURRA_DATA, absolute, or relative to `folder`."""
-    if not path.startswith(f"${VARIABLE}/"):
+    if not _names_data(path):
         return folder / path
     root = os.environ.get(VARIABLE)
     if not root:

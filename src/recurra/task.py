@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recurra.results import Evaluation
@@ -75,7 +76,7 @@ class Task(Protocol):
     """What a task gives: its settings, its data, a model, a loss in nats, figures, an answer."""
 
     name: ClassVar[str]
-    kind: ClassVar[str]  # "language_model" where the runtime opens its runs, else the name
+    kind: ClassVar[str]  # of model: "language_model" is what the runtime opens
     Config: ClassVar[type[Any]]  # frozen; nests `model`, `data`, `training: Training`
     Input: ClassVar[type[Any]]  # one example as a user gives it; the arguments of `predict`
     Answering: ClassVar[type[Any]]  # what may be asked of an answer; the flags of `predict`
@@ -107,7 +108,9 @@ class Task(Protocol):
     def validate(self, model: nn.Module, valid: Any) -> Validation:
         """The figures on the held-out part while training: bounded work, dropout off."""
 
-    def illustrate(self, model: nn.Module, assets: Any, rng: np.random.Generator) -> str | None:
+    def illustrate(
+        self, model: nn.Module, prepared: Prepared[Any], rng: np.random.Generator
+    ) -> str | None:
         """A short text that shows what the model does now (a sample), or None."""
 
     def asset_files(self, assets: Any) -> dict[str, bytes]:
@@ -116,8 +119,13 @@ class Task(Protocol):
     def read_assets(self, folder: Path) -> Any:
         """The assets from a run folder's files; RunError where they are damaged."""
 
-    def warm_start(self, model: nn.Module, assets: Any, old: Any, old_assets: Any) -> None:
-        """Copies `old` weights (arrays by name) into `model`; new symbols keep their new rows."""
+    def warm_start(
+        self, model: nn.Module, old: Mapping[str, NDArray[Any]], assets: Any, old_assets: Any
+    ) -> None:
+        """Copies `old` weights (arrays by name) into `model`; new symbols keep their new rows.
+
+        Raises ConfigError where the two networks are not of one shape.
+        """
 
     def evaluate(
         self, folder: Path, files: Sequence[str], asked: Any, device: torch.device

@@ -18,6 +18,7 @@ from recurra.store.record import (
     check_new,
     create,
     read_record,
+    require_free,
     write_record,
 )
 from recurra.store.tensors import Entry, Header, read_header, read_tensors, save_tensors
@@ -42,6 +43,7 @@ __all__ = [
     "read_metrics",
     "read_record",
     "read_tensors",
+    "require_free",
     "save_tensors",
     "write_atomic",
     "write_record",

@@ -31,6 +31,7 @@ _TYPES: dict[str, type[Any]] = {
     "seed": int,
     "version": str,
     "config": dict,
+    "given": list,
     "files": list,
     "command": str,
     "platform": dict,
@@ -48,6 +49,7 @@ class RunRecord:
     seed: int
     version: str  # of Recurra
     config: dict[str, Any]  # the task's Config, as recurra.config.to_json gives it
+    given: list[str] = field(default_factory=list)  # the files and folders named, absolute
     files: list[dict[str, Any]] = field(default_factory=list)  # path, name, bytes, sha256 of each
     command: str = ""  # the command line that made the run
     platform: dict[str, Any] = field(default_factory=dict)  # torch, threads, instruction set
@@ -70,6 +72,9 @@ class RunRecord:
         _check(values, _TYPES, where)
         if values["format"] < 1:
             raise RunError(f"{where}: format = {values['format']}: formats start at 1.")
+        for index, name in enumerate(values["given"]):
+            if type(name) is not str:
+                raise RunError(f"{where}: given[{index}] must be str, not {type(name).__name__}.")
         for index, entry in enumerate(values["files"]):
             _check(entry, _FILE_TYPES, f"{where}: files[{index}]")
         return cls(**{item.name: values[item.name] for item in fields(cls)})

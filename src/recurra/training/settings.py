@@ -48,7 +48,9 @@ class Training:
         for name in given:
             require(getattr(self, name) > 0, name, getattr(self, name), "must be positive")
         require(1 <= self.batch_size <= 2**20, "batch_size", self.batch_size, "must be 1 to 2^20")
-        require(0 < self.learning_rate < 1e6, "learning_rate", self.learning_rate, "must be positive")
+        require(
+            0 < self.learning_rate < 1e6, "learning_rate", self.learning_rate, "must be positive"
+        )
         for name in ("momentum", "warmup", "ema"):
             require(0 <= getattr(self, name) < 1, name, getattr(self, name), "must be in [0, 1)")
         for name in ("weight_decay", "decay_after", "save_every"):

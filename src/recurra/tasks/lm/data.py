@@ -1,0 +1,166 @@
+"""From the user's files to tokens, parts and streams.
+
+The vocabulary: characters are those of all files, held-out ones too, so that every symbol counts;
+words are those of the training part alone, because what is rare there must be unknown elsewhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from recurra.config import require
+from recurra.data import builtin, splits, token_file
+from recurra.data.splits import Parts
+from recurra.data.streams import TokenStreams, fit_shape
+from recurra.data.token_file import Array, Tokens
+from recurra.rng import Streams
+from recurra.runtime import CONTEXT, default_context, resolve
+from recurra.task import Prepared
+from recurra.tasks.lm.config import Config, Data
+from recurra.text import files, tokenizers
+from recurra.text.reading import chunks
+from recurra.text.tokenizers import Tokenizer
+
+Texts = Callable[[], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The text of a run: its main files or the built-in text, and the held-out files if any."""
+
+    data: Data
+    main: tuple[Path, ...]  # empty: the built-in text
+    held_out: tuple[Path, ...]
+
+    @classmethod
+    def find(cls, data: Data, names: Sequence[str]) -> Corpus:
+        """The files that are named; DataError where one is not there."""
+        require(
+            data.test_file is None or data.valid_file is not None,
+            "test_file",
+            data.test_file,
+            "give valid_file too: the other files are then trained on as a whole",
+        )
+        held_out = [name for name in (data.valid_file, data.test_file) if name is not None]
+        for name in held_out:
+            require(not Path(name).is_dir(), "valid_file or test_file", name, "must be one file")
+        return cls(
+            data,
+            tuple(files.expand(names)) if names else (),
+            tuple(files.expand(held_out)) if held_out else (),
+        )
+
+    def texts(self) -> Iterator[str]:
+        """The main text in pieces."""
+        if self.main:
+            yield from chunks(self.main, self.data.encoding, raw=self.data.tokens == "byte")
+        else:
+            yield builtin.text()[0]
+
+    def all_texts(self) -> Iterator[str]:
+        """The main and the held-out text in pieces."""
+        yield from self.texts()
+        yield from chunks(self.held_out, self.data.encoding, raw=self.data.tokens == "byte")
+
+    def vocabulary_texts(self) -> Iterable[str]:
+        """The text that the vocabulary is learned from."""
+        if self.data.tokens != "word":
+            return self.all_texts()
+        if self.held_out or self.data.train_fraction == 1:
+            return self.texts()
+        return _leading(self.texts, self.data.train_fraction)
+
+    def encoded(self, tokenizer: Tokenizer) -> tuple[Tokens, list[Tokens]]:
+        """The tokens of the main text and of each held-out file."""
+        if self.main:
+            main = token_file.encode_files(self.main, tokenizer, self.data.encoding)
+        else:
+            text, source = builtin.text()
+            main = token_file.encode_text(text, tokenizer, source)
+        others = [
+            token_file.encode_files([path], tokenizer, self.data.encoding) for path in self.held_out
+        ]
+        return main, others
+
+    def parts(self, main: Tokens, others: Sequence[Tokens]) -> Parts:
+        """Train, valid and test."""
+        if self.held_out:
+            valid, test = [*(tokens.ids for tokens in others), None][:2]
+            return splits.by_files(main.ids, valid, test)
+        train, valid_share = self.data.train_fraction, self.data.valid_fraction
+        rest = max(0.0, round(1 - train - valid_share, 9))
+        return splits.by_fractions(main.ids, (train, valid_share, rest))
+
+
+def fit_tokenizer(corpus: Corpus, old: Tokenizer | None) -> Tokenizer:
+    """The tokenizer learned from the corpus, or `old` with the corpus's new symbols added."""
+    data, texts = corpus.data, corpus.vocabulary_texts()
+    if old is not None:
+        return tokenizers.extend(old, texts, min_count=data.min_count, max_vocab=data.max_vocab)
+    return tokenizers.fit(
+        data.tokens,
+        texts,
+        min_count=data.min_count,
+        max_vocab=data.max_vocab,
+        bpe_vocab=data.bpe_vocab,
+    )
+
+
+def prepare(
+    config: Config, names: Sequence[str], streams: Streams, assets: Tokenizer | None, extend: bool
+) -> Prepared[object]:
+    """The run's data: tokens, parts, training streams; batch and length as the text allows."""
+    corpus = Corpus.find(config.data, names)
+    tokenizer = assets if assets and not extend else fit_tokenizer(corpus, assets)
+    main, others = corpus.encoded(tokenizer)
+    parts = corpus.parts(main, others)
+    batch, seq_len, notes = fit_shape(
+        len(parts.train), config.training.batch_size, config.data.seq_len
+    )
+    resolved = dataclasses.replace(
+        config,
+        model=resolve(config.model, tokenizer.vocab_size),
+        data=dataclasses.replace(
+            config.data,
+            seq_len=seq_len,
+            valid_file=_absolute(config.data.valid_file),
+            test_file=_absolute(config.data.test_file),
+        ),
+        training=dataclasses.replace(config.training, batch_size=batch),
+    )
+    return Prepared(
+        config=resolved,
+        assets=tokenizer,
+        train=TokenStreams(parts.train, batch, seq_len, streams.order),
+        valid=parts.valid,
+        sources=tuple(source for tokens in (main, *others) for source in tokens.sources),
+        notes=(*main.notes, *parts.notes, *notes),
+        facts={
+            CONTEXT: default_context(tokenizer, main.counts),
+            "symbols": tokenizer.vocab_size,
+            "train_tokens": len(parts.train),
+            "valid_tokens": _length(parts.valid),
+            "test_tokens": _length(parts.test),
+        },
+    )
+
+
+def _absolute(name: str | None) -> str | None:
+    return None if name is None else str(Path(name).absolute())
+
+
+def _length(part: Array | None) -> int:
+    return 0 if part is None else len(part)
+
+
+def _leading(texts: Texts, share: float) -> Iterator[str]:
+    """The first `share` of the text's characters."""
+    left = int(share * sum(len(text) for text in texts()))
+    for text in texts():
+        yield text[:left]
+        left -= len(text)
+        if left <= 0:
+            return

@@ -1,0 +1,86 @@
+"""The figures of a language model on a split, by the two protocols; on NumPy, as `score` is.
+
+Words: perplexity counts the ends of lines and the unknown words, and their share stands beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from recurra import store
+from recurra.config import from_json
+from recurra.data.token_file import Array
+from recurra.errors import DataError
+from recurra.results import Evaluation
+from recurra.runtime import TOKENIZER, LanguageModel, scoring
+from recurra.tasks.lm.config import Config, Evaluating
+from recurra.tasks.lm.data import Corpus
+from recurra.text.tokenizers import Tokenizer
+from recurra.text.tokenizers import from_json as read_tokenizer
+
+
+def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> Evaluation:
+    """Nats, bits and perplexity a token of the run in `folder` on a split of its own text.
+
+    With `files`, on all of their text instead. Raises DataError where that part does not exist.
+    """
+    model = LanguageModel.open(folder)
+    ids, split = _split(folder, files, asked.split)
+    if asked.windows:
+        windows = scoring.evaluate_windows(
+            model, ids, window=asked.windows, count=asked.window_count, seed=asked.seed
+        )
+        protocol, nats, tokens = f"windows_{asked.windows}", windows.nats_per_token, windows.tokens
+        extra = {f"standard_error_{protocol}": windows.standard_error}
+    else:
+        stream = scoring.evaluate_stream(model, ids, context=model.context)
+        protocol, nats, tokens = "stateful", stream.nats_per_token, stream.tokens
+        extra = {}
+    figures = {
+        f"nats_per_token_{protocol}": nats,
+        **extra,
+        f"bits_per_token_{protocol}": nats / math.log(2),
+        f"perplexity_{protocol}": math.exp(min(nats, 700.0)),
+        **_shares(ids, model.tokenizer),
+    }
+    return Evaluation(figures, split, tokens)
+
+
+def _split(folder: Path, files: Sequence[str], split: str) -> tuple[Array, str]:
+    """The tokens that are asked for, and what they are in words."""
+    record = store.read_record(folder)
+    config = from_json(Config, record.config, f"{folder / store.CONFIG}: config")
+    tokenizer = read_tokenizer(store.read_bytes(folder / TOKENIZER))
+    if files:
+        data = dataclasses.replace(config.data, valid_file=None, test_file=None)
+        tokens, _ = Corpus.find(data, files).encoded(tokenizer)
+        return tokens.ids, f"all of {', '.join(files)}"
+    corpus = Corpus.find(config.data, record.given)
+    main, others = corpus.encoded(tokenizer)
+    now = [source.sha256 for tokens in (main, *others) for source in tokens.sources]
+    if now != [file["sha256"] for file in record.files]:
+        raise DataError(
+            f"the text of {folder} has changed since it was trained on; name the file to evaluate."
+        )
+    parts = corpus.parts(main, others)
+    if split == "auto":
+        split = next(
+            (name for name in ("test", "valid") if getattr(parts, name) is not None), "train"
+        )
+    part = main.ids if split == "all" else getattr(parts, split)
+    if part is None:
+        raise DataError(f"{folder} has no {split} part: nothing was held out for it.")
+    return part, f"the {split} part" if split != "all" else "the whole text"
+
+
+def _shares(ids: Array, tokenizer: Tokenizer) -> dict[str, float]:
+    """For words: which shares of the tokens are ends of lines and unknown words."""
+    if tokenizer.kind != "word":
+        return {}
+    return {
+        "share_line_ends": float((ids == tokenizer.newline_id).mean()),
+        "share_unknown": float((ids == tokenizer.unknown_id).mean()),
+    }

@@ -1,0 +1,142 @@
+"""The language model as a task: what the training loop and the command line ask of it.
+
+Its data are in data.py, its figures in evaluate.py; scoring and sampling are the runtime's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from recurra import store
+from recurra.data.streams import Window, eval_streams
+from recurra.data.token_file import Array
+from recurra.errors import ConfigError
+from recurra.layers.losses import mean_nats
+from recurra.layers.stack import detached
+from recurra.models.language_model import LanguageModel, arrays
+from recurra.results import Evaluation
+from recurra.rng import Streams
+from recurra.runtime import CONTEXT, TOKENIZER, sampling
+from recurra.runtime import LanguageModel as RuntimeModel
+from recurra.task import Loss, Prepared, Validation
+from recurra.tasks.lm import config as settings
+from recurra.tasks.lm.data import prepare
+from recurra.tasks.lm.evaluate import evaluate
+from recurra.text import tokenizers
+from recurra.text.tokenizers import Tokenizer
+
+VALID_TOKENS = 20_000  # of a validation while training; `evaluate` gives the exact figure
+VALID_STREAMS = 32
+VALID_STEPS = 256  # at a time, to bound the logits that are held at once
+TEMPERATURE = 0.8  # of the samples drawn while training: less noise than 1, little repetition
+
+
+class LanguageModelTask:
+    """Next-symbol prediction over one long text, by stateful truncated BPTT."""
+
+    name = "lm"
+    kind = "language_model"
+    Config = settings.Config
+    Input = settings.Input
+    Answering = settings.Answering
+    Evaluating = settings.Evaluating
+
+    def prepare(
+        self,
+        config: Any,
+        files: Sequence[str],
+        streams: Streams,
+        assets: Any = None,
+        *,
+        extend: bool = False,
+    ) -> Prepared[Any]:
+        return prepare(config, files, streams, assets, extend)
+
+    def build(self, config: Any, assets: Any, rng: np.random.Generator) -> nn.Module:
+        return LanguageModel(config.model, assets.vocab_size, rng)
+
+    def loss(
+        self, model: nn.Module, batch: Any, carried: Any, generator: torch.Generator | None
+    ) -> Loss:
+        device = next(model.parameters()).device
+        window = cast(Window, batch)
+        inputs, targets = (
+            torch.from_numpy(ids).to(device) for ids in (window.inputs, window.targets)
+        )
+        logits, state = model(inputs, None if window.first else carried, generator)
+        return Loss(mean_nats(logits, targets), targets.numel(), detached(state))
+
+    def validate(self, model: nn.Module, valid: Any) -> Validation:
+        inputs, targets = (
+            torch.from_numpy(ids).to(next(model.parameters()).device)
+            for ids in eval_streams(cast(Array, valid), VALID_STREAMS, VALID_TOKENS)
+        )
+        state, nats = None, 0.0
+        for start in range(0, len(inputs), VALID_STEPS):
+            part = slice(start, start + VALID_STEPS)
+            logits, state = model(inputs[part], state)
+            nats += float(mean_nats(logits, targets[part])) * targets[part].numel()
+        mean = nats / targets.numel()
+        return Validation(mean, {"nats_per_token_valid_streams": mean})
+
+    def illustrate(
+        self, model: nn.Module, prepared: Prepared[Any], rng: np.random.Generator
+    ) -> str | None:
+        data = prepared.config.data
+        if not data.sample_length:
+            return None
+        context = prepared.facts[CONTEXT]
+        now = RuntimeModel(prepared.config.model, prepared.assets, arrays(model), context)
+        seed = int(rng.integers(2**31))
+        (drawn,) = sampling.sample(
+            now, data.prompt, length=data.sample_length, temperature=TEMPERATURE, seed=seed
+        )
+        return str(drawn)
+
+    def asset_files(self, assets: Any) -> dict[str, bytes]:
+        return {TOKENIZER: cast(Tokenizer, assets).to_json()}
+
+    def read_assets(self, folder: Path) -> Any:
+        return tokenizers.from_json(store.read_bytes(folder / TOKENIZER))
+
+    def warm_start(
+        self, model: nn.Module, old: Mapping[str, NDArray[Any]], assets: Any, old_assets: Any
+    ) -> None:
+        known = old_assets.vocab_size
+        one_hot = "embedding.weight" not in old
+        for name, value in model.state_dict().items():
+            if name not in old:
+                raise ConfigError(
+                    f"the run started from has no weight {name}: same cell and layers?"
+                )
+            before = torch.from_numpy(old[name])
+            by_symbol = name.startswith(("embedding.", "projection."))
+            if by_symbol:
+                place: Any = slice(known)
+            elif one_hot and name == "recurrent.l0.weight_ih":
+                place = (slice(None), slice(known))
+            else:
+                place = slice(None)
+            if value[place].shape != before.shape:
+                raise ConfigError(
+                    f"{name} is {tuple(value.shape)} here but {tuple(before.shape)} in the run "
+                    "started from: leave the network's settings as they were."
+                )
+            value[place] = before  # the state_dict's tensors are the model's own
+
+    def evaluate(
+        self, folder: Path, files: Sequence[str], asked: Any, device: torch.device
+    ) -> Evaluation:
+        return evaluate(folder, files, asked)
+
+    def predict(
+        self, folder: Path, inputs: Sequence[Any], asked: Any, device: torch.device
+    ) -> list[Any]:
+        raise ConfigError(f"{folder} is a language model: ask it with sample or score.")

@@ -1,0 +1,201 @@
+"""The language model task: from a text to a run that scores, samples, resumes and evaluates."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import recurra
+from recurra import store
+from recurra.errors import ConfigError, DataError, RunError
+from recurra.tasks import load
+
+SMALL: dict[str, Any] = {
+    "hidden_size": 24,
+    "batch_size": 4,
+    "seq_len": 16,
+    "validate_every": 10,
+    "sample_every": 0,
+    "learning_rate": 0.02,
+}
+VERSE = "the cat is small\nthe dog is tall\nthe hen is red\nthe cow is fed\n"
+
+
+@pytest.fixture
+def verse(tmp_path: Path) -> Path:
+    path = tmp_path / "verse.txt"
+    path.write_text(VERSE * 40)
+    return path
+
+
+def test_hello_is_learned_and_argmax_from_h_prints_ello(tmp_path: Path) -> None:
+    text = tmp_path / "hello.txt"
+    text.write_text("hello")
+    run = recurra.train(
+        "lm", text, out=tmp_path / "run", steps=150, **{**SMALL, "learning_rate": 0.05}
+    )
+    # four predictions from one-hot states: an RNN can make all of them certain
+    assert run.score("ello", context="h").nats_per_token < 0.05
+    drawn = run.sample("h", length=4, temperature=0)
+    assert str(drawn) == "hello"
+
+
+def test_a_small_text_is_learned_to_near_zero(verse: Path, tmp_path: Path) -> None:
+    run = recurra.train("lm", verse, out=tmp_path / "run", steps=300, **SMALL)
+    # the text repeats a verse of 4 lines: after its context all is certain but which line is next
+    assert run.evaluate(split="train").figures["nats_per_token_stateful"] < 0.1
+
+
+def test_a_trained_model_prefers_the_order_it_has_read(verse: Path, tmp_path: Path) -> None:
+    run = recurra.train("lm", verse, out=tmp_path / "run", steps=150, **SMALL)
+    assert run.score("the cat is small").total_nats < run.score("small the is cat").total_nats
+
+
+def test_evaluate_is_the_sum_of_score_over_the_whole_split(verse: Path, tmp_path: Path) -> None:
+    run = recurra.train("lm", verse, out=tmp_path / "run", steps=20, **SMALL)
+    whole = run.evaluate(split="all")
+    scored = run.score(VERSE * 40)
+    assert whole.tokens in (len(VERSE * 40), len(VERSE * 40) - 1)
+    nats = scored.nats[-whole.tokens :]
+    if whole.tokens == len(scored.nats):
+        # the same float32 network; the order of its sums differs between one step and many
+        assert math.isclose(
+            whole.figures["nats_per_token_stateful"], float(np.mean(nats)), rel_tol=1e-5
+        )
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"tokens": "word", "tied": True},
+        {"tokens": "byte", "num_layers": 2, "dropout": 0.2},
+        {"learned_state": True, "embedding_size": 0, "ema": 0.9},
+    ],
+)
+def test_interrupted_and_resumed_is_uninterrupted_bit_for_bit(
+    verse: Path, tmp_path: Path, cell: str, settings: dict[str, Any]
+) -> None:
+    settings = {**SMALL, "cell": cell, **settings}
+    recurra.train("lm", verse, out=tmp_path / "whole", steps=30, **settings)
+    recurra.train("lm", verse, out=tmp_path / "half", steps=30, watcher=StopAt(13), **settings)
+    recurra.resume(tmp_path / "half")
+    whole = (tmp_path / "whole" / store.MODEL).read_bytes()
+    assert (tmp_path / "half" / store.MODEL).read_bytes() == whole
+
+
+class StopAt:
+    """A watcher that interrupts as Ctrl-C does, after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def note(self, text: str) -> None: ...
+
+    def stepped(self, progress: Any) -> None:
+        if progress.step == self.step:
+            import signal
+
+            signal.raise_signal(signal.SIGINT)
+
+    def validated(self, progress: Any, figures: Any, best: bool) -> None: ...
+    def sampled(self, progress: Any, text: str) -> None: ...
+    def saved(self, progress: Any) -> None: ...
+
+
+def test_from_a_run_keeps_its_symbols_and_adds_rows_for_new_ones(
+    verse: Path, tmp_path: Path
+) -> None:
+    old = recurra.train("lm", verse, out=tmp_path / "old", steps=5, **SMALL)
+    more = tmp_path / "more.txt"
+    more.write_text((VERSE + "ZEBRA!\n") * 40)
+    new = recurra.train(
+        "lm", more, out=tmp_path / "new", start_from=old.folder, steps=1, learning_rate=1e-9
+    )
+    text = "the cat is small"
+    # one step at a rate of 1e-9 moves float32 weights by no more than that
+    old_ids = old.model.tokenizer.encode(text)
+    np.testing.assert_array_equal(old_ids, new.model.tokenizer.encode(text))
+    assert new.model.tokenizer.vocab_size > old.model.tokenizer.vocab_size
+    for name in ("recurrent.l0.weight_hh", "recurrent.l0.weight_ih"):
+        np.testing.assert_allclose(new.model.weights[name], old.model.weights[name], atol=1e-6)
+
+
+def test_a_changed_file_is_not_resumed_on(verse: Path, tmp_path: Path) -> None:
+    recurra.train("lm", verse, out=tmp_path / "run", steps=5, **SMALL)
+    verse.write_text(VERSE * 41)
+    with pytest.raises(RunError, match=r"is not what .* was trained on"):
+        recurra.resume(tmp_path / "run", steps=10)
+
+
+def test_an_existing_run_is_never_overwritten(verse: Path, tmp_path: Path) -> None:
+    recurra.train("lm", verse, out=tmp_path / "run", steps=2, **SMALL)
+    before = (tmp_path / "run" / store.MODEL).read_bytes()
+    with pytest.raises(RunError, match="exists"):
+        recurra.train("lm", verse, out=tmp_path / "run", steps=2, **SMALL)
+    assert (tmp_path / "run" / store.MODEL).read_bytes() == before
+
+
+def test_a_text_too_short_to_hold_anything_out_says_so_and_trains(tmp_path: Path) -> None:
+    text = tmp_path / "short.txt"
+    text.write_text("to be or not to be")
+    prepared = load("lm").prepare(
+        load("lm").Config(), [str(text)], recurra.api.Streams(0)
+    )
+    assert prepared.valid is None
+    assert any("held out" in note for note in prepared.notes)
+    assert prepared.config.data.seq_len < 64
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cell": "lsmt"}, "unknown cell 'lsmt'.*Did you mean 'lstm'"),
+        ({"hiden_size": 3}, "unknown setting 'hiden_size'.*Did you mean 'hidden_size'"),
+        ({"steps": 1, "minutes": 1}, "give one of steps, epochs and minutes"),
+        ({"tied": True, "embedding_size": 3}, "needs an embedding of hidden_size"),
+        ({"precision": "bfloat16"}, "CUDA"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_is_written(
+    verse: Path, tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        recurra.train("lm", verse, out=tmp_path / "run", **settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    text = tmp_path / "empty.txt"
+    text.write_text("")
+    with pytest.raises(DataError, match="empty"):
+        recurra.train("lm", text, out=tmp_path / "run", steps=1)
+
+
+def test_an_lm_has_no_predict_and_says_what_to_use(verse: Path, tmp_path: Path) -> None:
+    run = recurra.train("lm", verse, out=tmp_path / "run", steps=1, **SMALL)
+    with pytest.raises(ConfigError, match="sample or score"):
+        run.predict(["the"])
+
+
+def test_the_torch_model_and_the_runtime_give_the_same_nats(verse: Path, tmp_path: Path) -> None:
+    run = recurra.train("lm", verse, out=tmp_path / "run", steps=5, num_layers=2, **SMALL)
+    task = load("lm")
+    config = recurra.config.from_json(task.Config, run.record.config)
+    model = task.build(config, task.read_assets(run.folder), np.random.default_rng(0))
+    weights = store.read_tensors(run.folder / store.MODEL)
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    model.eval()
+    ids = run.model.tokenizer.encode("\nthe cat is small")
+    with torch.no_grad():
+        logits, _ = model(torch.from_numpy(ids.astype(np.int64))[:-1, None])
+    log_probs = torch.log_softmax(logits.double(), -1)[:, 0]
+    expected = -log_probs[torch.arange(len(ids) - 1), torch.from_numpy(ids[1:].astype(np.int64))]
+    scored = run.score("the cat is small", context="\n")
+    # float32 networks of 24 units over 16 steps
+    np.testing.assert_allclose(scored.nats, expected.numpy(), atol=1e-5)
