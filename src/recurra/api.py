@@ -139,7 +139,7 @@ def train(
     names = [_absolute(file) for file in files or recipe.files]
     seed = seed if seed is not None else recipe.seed or 0
     folder = Path(out or recipe.out or default_folder(name, names))
-    store.require_free(folder)
+    store.check_new(folder)
     old = Run(start_from) if start_from is not None else None
     if old is not None and old.record.task != name:
         raise ConfigError(f"{old.folder} is a run of {old.record.task!r}, not of {name!r}.")

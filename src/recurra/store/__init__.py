@@ -18,7 +18,6 @@ from recurra.store.record import (
     check_new,
     create,
     read_record,
-    require_free,
     write_record,
 )
 from recurra.store.tensors import Entry, Header, read_header, read_tensors, save_tensors
@@ -43,7 +42,6 @@ __all__ = [
     "read_metrics",
     "read_record",
     "read_tensors",
-    "require_free",
     "save_tensors",
     "write_atomic",
     "write_record",
