@@ -9,7 +9,8 @@ back into text needs nothing.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ def _printable_bytes() -> tuple[str, ...]:
     return tuple(chr(byte if byte in visible else next(hidden)) for byte in range(256))
 
 
+_PART = 1 << 14  # characters that a part of a text has at least
+_BORDER = re.compile(r"(?<=\S)[ \n\t\r]")  # where `reading.chunks` cuts, too
 _LETTERS = _printable_bytes()
 _BYTES = {letter: byte for byte, letter in enumerate(_LETTERS)}
 
@@ -96,7 +99,8 @@ class BPETokenizer(Tokenizer):
     def encode(self, text: str) -> Ids:
         if self._encoder is None:
             self._encoder = _library().Tokenizer.from_str(self.to_json().decode())
-        return np.array(self._encoder.encode(_utf8(text, "strict").decode()).ids, np.int32)
+        parts = self._encoder.encode_batch(list(_parts(text)))
+        return np.array([index for part in parts for index in part.ids], np.int32)
 
     def stream(self) -> TextStream:
         return _ByteStream(self._values)
@@ -158,11 +162,22 @@ def fit_bpe(texts: Iterable[str], vocab_size: int) -> BPETokenizer:
     trainer = library.trainers.BpeTrainer(
         vocab_size=vocab_size, initial_alphabet=list(_LETTERS), show_progress=False
     )
-    learner.train_from_iterator((_utf8(text, "strict").decode() for text in texts), trainer)
+    learner.train_from_iterator((part for text in texts for part in _parts(text)), trainer)
     model = _format.parse(learner.to_str().encode())["model"]
     if not model["merges"]:
         raise DataError("no two bytes of the text can be merged: use --tokens char or byte.")
     return BPETokenizer(_format.symbols_of(model), _format.merges_of(model))
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text cut where no token reaches across; the library holds 256 parts at a time."""
+    _utf8(text, "strict")
+    start = 0
+    while start < len(text):
+        border = _BORDER.search(text, start + _PART)
+        end = border.start() if border else len(text)
+        yield text[start:end]
+        start = end
 
 
 def _library() -> Any:

@@ -68,6 +68,7 @@ def chunks(
         with opened(path) as file:
             code = _code(path, file.read(4), encoding, raw)
             file.seek(code.mark)
+            done += code.mark
             pending = ""
             for text, size in _decoded(path, iter(lambda: file.read(BLOCK_BYTES), b""), code):
                 pending += text
