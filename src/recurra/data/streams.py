@@ -86,14 +86,17 @@ class TokenStreams:
                     f"the saved position in the data does not fit it: {name} = {value!r} is not in "
                     f"{low} to {high}. Did the text, the batch or the length change?"
                 )
+        try:
+            restore_generator(self._rng, state["order"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise RunError("the saved position in the data lacks its generator's state.") from error
         self._start, self._cut, self._at = (state[name] for name in limits)
-        restore_generator(self._rng, state["order"])
 
     def _new_pass(self) -> None:
         spare = (len(self._ids) - 1) % self._batch  # predictions that fit no stream
-        longest = min(self._seq_len, self._length)
         self._start = int(self._rng.integers(0, spare + 1))
-        self._cut = int(self._rng.integers(-(-longest // 2), longest + 1))
+        if self._length > self._seq_len:  # else a pass is one window, and stays whole
+            self._cut = int(self._rng.integers(-(-self._seq_len // 2), self._seq_len + 1))
         self._at = 0
 
     def _steps(self, begin: int, end: int) -> NDArray[np.int64]:
