@@ -140,3 +140,10 @@ def test_a_loss_that_is_not_finite_is_shown_as_it_is() -> None:
     assert words.loss(math.nan) == "nan nats"
     # 693.147 / ln 2 = 1000 bits
     assert words.loss(1000 * math.log(2)) == "693.1472 nats (1000.0000 bits, perplexity e^693)"
+
+
+def test_bits_and_perplexity_are_told_once() -> None:
+    # 2 nats are 2 / ln 2 = 2.8854 bits and a perplexity of e² = 7.39
+    figures = {"nats_per_token_x": 2.0, "bits_per_token_x": 2.8854, "perplexity_x": 7.389}
+    assert words.figures(figures) == ("nats_per_token_x 2.0000 nats (2.8854 bits, perplexity 7.39)")
+    assert words.figures({"perplexity_y": 7.5}) == "perplexity_y 7.5000"

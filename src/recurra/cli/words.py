@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 from recurra.training.watch import Progress
 
+# what the keys of these figures begin with; the protocol follows
+NATS, BITS, PERPLEXITY = "nats_per_token", "bits_per_token", "perplexity"
+
 
 def loss(nats: float) -> str:
     """'1.4823 nats (2.1385 bits, perplexity 4.40)'; perplexity past e^50 is not spelled out."""
@@ -17,10 +20,13 @@ def loss(nats: float) -> str:
 
 
 def figures(values: Mapping[str, float]) -> str:
-    """Figures by name; one in nats a token is told in bits and as a perplexity too."""
+    """Figures by name; one in nats a token is told in bits and as a perplexity beside it."""
+    in_nats = {name: value for name, value in values.items() if name.startswith(NATS)}
+    told = {f"{unit}{name.removeprefix(NATS)}" for name in in_nats for unit in (BITS, PERPLEXITY)}
     return ", ".join(
-        f"{name} {loss(value)}" if name.startswith("nats_per_token") else f"{name} {value:.4f}"
+        f"{name} {loss(value)}" if name in in_nats else f"{name} {value:.4f}"
         for name, value in values.items()
+        if name not in told
     )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 from recurra.cli.flags import flag, switch
+from recurra.cli.training_text import training_text
 from recurra.errors import ConfigError
 from recurra.results import Sample, Score
+from recurra.runtime import LanguageModel, sampling, scoring
+from recurra.runtime import report as reporting
 
 Folder = Annotated[str, flag("the run folder of a language model")]
 Context = Annotated[
@@ -48,37 +52,36 @@ def sample(
         flag("search with so many beams instead of drawing: likelier text, but it repeats more"),
     ] = None,
     report: Annotated[
-        bool, switch("also measure the text: memorised n-grams, repetition, known words")
+        bool,
+        switch("also measure it against the training text: memorised n-grams, known words"),
     ] = False,
     json_: AsJson = False,
 ) -> int:
     """Writes text with a language model."""
-    from recurra import api
-
-    opened = api.load(run)
+    model = LanguageModel.open(Path(run))
     asked: dict[str, Any] = {"length": length, "temperature": temperature, "top_k": top_k}
     asked |= {"top_p": top_p, "stop": stop, "seed": seed, "context": context}
-    if beam is not None:
-        _refuse_with_beam(asked | {"temperature": temperature != 1.0, "length": None})
-        samples = opened.beam(prompt, length=length, width=beam)[:count]
-    elif count == 1 and not json_:
-        text = _stream(prompt, opened.stream(prompt, **asked))
-        samples = [Sample(prompt, text, math.nan, seed)]
+    if beam is None and count == 1 and not json_:
+        samples = [_stream(model, prompt, asked)]
+    elif beam is None:
+        samples = sampling.sample(model, prompt, count=count, **asked)
     else:
-        drawn = opened.sample(prompt, count=count, **asked)
-        samples = drawn if isinstance(drawn, list) else [drawn]
+        _refuse_with_beam(temperature=temperature != 1.0, top_k=top_k, top_p=top_p, stop=stop)
+        found = sampling.beam(model, prompt, length=length, width=beam, context=context)
+        samples = found[:count]
     for number, one in enumerate(samples, start=1):
-        measured = None
         if json_:
-            more: dict[str, Any] = {} if measured is None else {"report": measured.json()}
-            print(json.dumps(one.json() | more, ensure_ascii=False))
+            print(json.dumps(one.json(), ensure_ascii=False))
             continue
         if count > 1:
             print(f"--- {number} of {len(samples)}, {one.nats:.1f} nats")
         if count > 1 or beam is not None:
             print(_bold(prompt) + one.text)
-        if measured is not None:
-            print(measured)
+    _say_notes(samples)
+    if report:
+        text = training_text(Path(run), model.tokenizer)
+        measured = reporting.report([one.text for one in samples], text)
+        print(json.dumps({"report": measured.json()}) if json_ else f"---\n{measured}")
     return 0
 
 
@@ -91,13 +94,11 @@ def score(
     json_: AsJson = False,
 ) -> int:
     """Says how likely texts are to a language model; several are ranked, the likeliest first."""
-    from recurra import api
-
     if not text:
         raise ConfigError("score needs a TEXT, or - to read one from standard input.")
-    opened = api.load(run)
+    model = LanguageModel.open(Path(run))
     texts = [sys.stdin.read() if each == "-" else each for each in text]
-    scores = [opened.score(each, context=context) for each in texts]
+    scores = [scoring.score(model, each, context=context) for each in texts]
     scores.sort(key=lambda one: one.nats_per_token)
     if json_:
         for one in scores:
@@ -119,22 +120,31 @@ def _print_tokens(score: Score) -> None:
         print(f"  {nats:7.4f}  {token!r}")
 
 
-def _refuse_with_beam(asked: Mapping[str, Any]) -> None:
-    for name, value in asked.items():
+def _refuse_with_beam(**given: Any) -> None:
+    for name, value in given.items():
         if value:
             flag_name = name.replace("_", "-")
             raise ConfigError(f"--beam searches and draws nothing: leave out --{flag_name}.")
 
 
-def _stream(prompt: str, pieces: Iterator[str]) -> str:
-    """The text, written piece by piece as it is drawn, after the prompt."""
+def _say_notes(samples: Sequence[Sample]) -> None:
+    """What a user should know of the samples; on stderr, since stdout is text."""
+    for note in dict.fromkeys(note for one in samples for note in one.notes):
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _stream(model: LanguageModel, prompt: str, asked: Mapping[str, Any]) -> Sample:
+    """One sample, written piece by piece as it is drawn, after the prompt."""
+    pieces = sampling.stream(model, prompt, **asked)
     print(_bold(prompt), end="", flush=True)
     drawn = []
     for piece in pieces:
         print(piece, end="", flush=True)
         drawn.append(piece)
     print()
-    return "".join(drawn)
+    # what there is to say of the prompt; nothing more is drawn for it
+    (start,) = sampling.sample(model, prompt, length=0, context=asked["context"])
+    return dataclasses.replace(start, text="".join(drawn), seed=asked["seed"])
 
 
 def _bold(prompt: str) -> str:
