@@ -16,7 +16,8 @@ class NetworkSettings:
     num_layers: int = option(1, "recurrent layers")
     embedding_size: int | None = option(
         None,
-        "units of the symbol embedding; 0: one-hot; none: 0 up to 256 symbols, else hidden_size",
+        "units of the symbol embedding; 0: one-hot; none: as hidden_size",
+        why="a table makes its size free; the plain PyTorch trainer's choice",
     )
     tied: bool = option(False, "the projection shares the embedding's weights (press2017)")
     learned_state: bool = option(False, "the initial state is learned instead of zero")
