@@ -22,11 +22,11 @@ def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def test_step_is_its_equations(
     random_weights: Callable[..., Weights], rng: np.random.Generator
 ) -> None:
-    cell_type = CoupledLSTMCell()
-    weights = random_weights(cell_type, IN, H)
+    lstm = CoupledLSTMCell()
+    weights = random_weights(lstm, IN, H)
     x, h, c = rng.normal(size=(B, IN)), rng.normal(size=(B, H)), rng.normal(size=(B, H))
-    x_gates = cell_type.project(x, weights)
-    output, state = cell_type.step(x_gates, CoupledLSTMState(h, c), weights)
+    x_gates = lstm.project(x, weights)
+    output, state = lstm.step(x_gates, CoupledLSTMState(h, c), weights)
     W_if, W_ig, W_io = np.split(weights["weight_ih"], 3)
     W_hf, W_hg, W_ho = np.split(weights["weight_hh"], 3)
     b_f, b_g, b_o = np.split(weights["bias"], 3)

@@ -28,11 +28,11 @@ def normalised(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def test_step_is_its_equations(
     random_weights: Callable[..., Weights], rng: np.random.Generator
 ) -> None:
-    cell_type = LayerNormLSTMCell()
-    weights = random_weights(cell_type, IN, H)
+    lstm = LayerNormLSTMCell()
+    weights = random_weights(lstm, IN, H)
     x, h, c = rng.normal(size=(B, IN)), rng.normal(size=(B, H)), rng.normal(size=(B, H))
-    x_gates = cell_type.project(x, weights)
-    output, state = cell_type.step(x_gates, LayerNormLSTMState(h, c), weights)
+    x_gates = lstm.project(x, weights)
+    output, state = lstm.step(x_gates, LayerNormLSTMState(h, c), weights)
     for b in range(B):
         total = (
             weights["gain_ih"] * normalised(weights["weight_ih"] @ x[b])

@@ -21,11 +21,11 @@ def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def test_step_is_its_equations(
     random_weights: Callable[..., Weights], rng: np.random.Generator
 ) -> None:
-    cell_type = LSTMCell()
-    weights = random_weights(cell_type, IN, H)
+    lstm = LSTMCell()
+    weights = random_weights(lstm, IN, H)
     x, h, c = rng.normal(size=(B, IN)), rng.normal(size=(B, H)), rng.normal(size=(B, H))
-    x_gates = cell_type.project(x, weights)
-    output, state = cell_type.step(x_gates, LSTMState(h, c), weights)
+    x_gates = lstm.project(x, weights)
+    output, state = lstm.step(x_gates, LSTMState(h, c), weights)
     W_ii, W_if, W_ig, W_io = np.split(weights["weight_ih"], 4)
     W_hi, W_hf, W_hg, W_ho = np.split(weights["weight_hh"], 4)
     b_i, b_f, b_g, b_o = np.split(weights["bias"], 4)

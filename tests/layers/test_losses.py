@@ -1,0 +1,68 @@
+"""The mean of −ln p(target), against the formula."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from recurra.errors import ShapeError
+from recurra.layers.losses import mean_nats
+
+
+def expected(logits: torch.Tensor, targets: torch.Tensor) -> NDArray[np.float64]:
+    """−ln softmax(logits)[target] of each token, in NumPy."""
+    exponentials = np.exp(logits.numpy())
+    p = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    chosen: NDArray[np.float64] = np.take_along_axis(p, targets.numpy()[..., None], axis=-1)
+    return -np.log(chosen[..., 0])
+
+
+def drawn() -> tuple[torch.Tensor, torch.Tensor]:
+    rng = np.random.default_rng(0)
+    return torch.from_numpy(rng.normal(size=(4, 3, 7))), torch.from_numpy(
+        rng.integers(0, 7, (4, 3))
+    )
+
+
+def test_the_loss_is_the_mean_of_minus_log_p() -> None:
+    logits, targets = drawn()
+    assert float(mean_nats(logits, targets)) == pytest.approx(expected(logits, targets).mean())
+
+
+def test_the_loss_of_equal_logits_is_the_logarithm_of_the_number_of_symbols() -> None:
+    loss = mean_nats(torch.zeros(4, 3, 65), torch.zeros(4, 3, dtype=torch.int64))
+    assert float(loss) == pytest.approx(np.log(65))
+
+
+def test_a_masked_token_counts_neither_in_the_sum_nor_in_the_number() -> None:
+    logits, targets = drawn()
+    mask = torch.tensor([[True, True, False], [True, False, False], [False] * 3, [True] * 3])
+    wanted = expected(logits, targets)[mask.numpy()].mean()
+    logits[~mask] = 1e30  # whatever stands there
+    targets[~mask] = 6
+    assert float(mean_nats(logits, targets, mask)) == pytest.approx(wanted)
+
+
+def test_a_masked_token_has_no_gradient() -> None:
+    logits, targets = drawn()
+    logits.requires_grad_()
+    mask = torch.zeros(4, 3, dtype=torch.bool)
+    mask[0] = True
+    (gradient,) = torch.autograd.grad(mean_nats(logits, targets, mask), logits)
+    assert gradient[0].any()
+    assert not gradient[1:].any()
+
+
+def test_the_loss_stays_finite_for_logits_that_overflow_the_exponential() -> None:
+    logits = torch.tensor([[1000.0, 0.0]])
+    assert float(mean_nats(logits, torch.tensor([1]))) == 1000.0
+
+
+def test_targets_or_masks_of_another_shape_are_an_error_with_both_shapes() -> None:
+    logits, targets = drawn()
+    with pytest.raises(ShapeError, match=r"targets must have shape \(4, 3\) but has \(3, 4\)"):
+        mean_nats(logits, targets.T)
+    with pytest.raises(ShapeError, match=r"mask must have shape \(4, 3\) but has \(4,\)"):
+        mean_nats(logits, targets, torch.ones(4, dtype=torch.bool))
