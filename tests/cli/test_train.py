@@ -180,3 +180,18 @@ def test_resume_passes_a_new_budget_on(calls: Any, capsys: pytest.CaptureFixture
         {"steps": 20000, "epochs": None, "minutes": None, "device": "auto"},
     )
     assert "(early stop)" in capsys.readouterr().out
+
+
+def test_a_bar_is_shown_on_a_terminal_and_lines_on_a_pipe(
+    calls: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["train", "toy"]) == 0
+    piped = capsys.readouterr().out
+    assert "step 1,200, epoch 1.50, 25% done, 12:34 left: loss 2.0000 nats" in piped
+    assert "note: the text is short\n" in piped
+    assert "━" not in piped
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["train", "toy"]) == 0
+    assert "━" in capsys.readouterr().out

@@ -110,13 +110,13 @@ def test_the_bar_is_drawn_at_most_ten_times_a_second(
 def test_what_is_told_above_the_bar_is_not_read_as_markup(progress: Progress) -> None:
     console = terminal()
     with Bar(console) as watcher:
-        watcher.note("cut to [bold]16[/bold]")
+        watcher.note("cut to [bold]16[/bold] :smile:")
         watcher.validated(progress, {"f1[0]": 0.5}, True)
         watcher.sampled(progress, "x[/b] :smile: [red]y")
         watcher.saved(progress)
     shown = printed(console)
-    assert "note: cut to [bold]16[/bold]" in shown
-    assert "held out at step 1,200: f1[0] 0.5000 the best so far" in shown
+    assert "note: cut to [bold]16[/bold] :smile:" in shown
+    assert "held out at step 1,200: f1[0] 0.5000, the best so far" in shown
     assert "sample at step 1,200" in shown
     assert "x[/b] :smile: [red]y" in shown
     assert watcher.best == {"f1[0]": 0.5}

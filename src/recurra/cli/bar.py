@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -31,7 +30,7 @@ class Bar:
         self._live = Live(console=console, auto_refresh=False)
 
     def note(self, text: str) -> None:
-        self._console.print(f"[yellow]note:[/] {escape(text)}", highlight=False)
+        self._console.print(Text.assemble(("note:", "yellow"), f" {text}"))
 
     def stepped(self, progress: Progress) -> None:
         self._last = progress
@@ -42,9 +41,8 @@ class Bar:
     def validated(self, progress: Progress, figures: Mapping[str, float], best: bool) -> None:
         if best:
             self.best = dict(figures)
-        kept = " [green]the best so far[/]" if best else ""
-        line = f"held out at step {progress.step:,}: {escape(words.figures(figures))}{kept}"
-        self._console.print(line, highlight=False)
+        line = f"held out at step {progress.step:,}: {words.figures(figures)}"
+        self._console.print(Text.assemble(line, (", the best so far" if best else "", "green")))
 
     def sampled(self, progress: Progress, text: str) -> None:
         self._console.rule(f"sample at step {progress.step:,}", align="left", style="dim")
