@@ -1,0 +1,108 @@
+"""`README.md`: the model card of a run, from its record and its metrics; data by name alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from recurra import store
+from recurra.config import from_json, options
+from recurra.task import Task
+
+NAME = "README.md"
+
+
+def write(folder: Path, record: store.RunRecord, task: Task, model: nn.Module) -> None:
+    """Writes the card of the run as it stands."""
+    records = store.read_metrics(folder)
+    results = [item for item in records if item["kind"] == "result"]
+    samples = [item for item in records if item["kind"] == "sample"]
+    parts = [
+        f"# {folder.resolve().name}",
+        _model(record, task, model),
+        _data(record),
+        _result(results[-1]) if results else "",
+        _settings(record, task),
+        _sample(samples[-1]) if samples else "",
+        _use(record),
+        _made(record),
+    ]
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    store.write_atomic(folder / NAME, text.encode())
+
+
+def _model(record: store.RunRecord, task: Task, model: nn.Module) -> str:
+    count = sum(parameter.numel() for parameter in model.parameters())
+    lines = [
+        f"- task: {task.name}",
+        f"- parameters: {count:,}",
+        f"- seed: {record.seed}",
+        *(f"- {name.replace('_', ' ')}: {value}" for name, value in record.facts.items()),
+    ]
+    return "## Model\n\n" + "\n".join(lines)
+
+
+def _data(record: store.RunRecord) -> str:
+    rows = [
+        f"| {_cell(item['name'])} | {item['bytes']:,} | `{item['sha256']}` |"
+        for item in record.files
+    ]
+    if not rows:
+        return ""
+    return "## Data\n\n| file | bytes | SHA-256 |\n|---|---:|---|\n" + "\n".join(rows)
+
+
+def _result(result: dict[str, Any]) -> str:
+    lines = [
+        f"- {result['step']:,} steps, {result['epoch']:.2f} epochs, {result['tokens']:,} tokens, "
+        f"{result['seconds'] / 60:.1f} minutes; ended by: {result['reason']}",
+        f"- the weights are those of step {result['best_step']:,}",
+        *(f"- {name}: {value:.4f}" for name, value in result["figures"].items()),
+    ]
+    return "## Result on the held-out part, while training\n\n" + "\n".join(lines)
+
+
+def _settings(record: store.RunRecord, task: Task) -> str:
+    usual = options(task.Config())
+    chosen = options(from_json(task.Config, record.config))
+    rows = [
+        f"| {name} | {_cell(item.default)} | {_cell(usual[name].default)} |"
+        for name, item in chosen.items()
+        if item.default != usual[name].default and "file" not in name
+    ]
+    if not rows:
+        return "## Settings\n\nThe task's defaults."
+    return (
+        "## Settings that are not the default\n\n| setting | here | default |\n|---|---|---|\n"
+        + ("\n".join(rows))
+    )
+
+
+def _sample(sample: dict[str, Any]) -> str:
+    text = str(sample["text"])
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"## A sample, after step {sample['step']:,}\n\n{fence}text\n{text}\n{fence}"
+
+
+def _use(record: store.RunRecord) -> str:
+    verbs = {
+        "language_model": [
+            "recurra sample . --length 300",
+            "recurra score . 'a text'",
+        ]
+    }.get(record.kind, ["recurra predict . INPUT"])
+    lines = [*verbs, "recurra evaluate .", "recurra resume . --minutes 10"]
+    return "## Use\n\nIn this folder:\n\n```\n" + "\n".join(lines) + "\n```"
+
+
+def _made(record: store.RunRecord) -> str:
+    machine = ", ".join(f"{name} {value}" for name, value in record.platform.items())
+    return f"## Made by\n\n```\n{record.command}\n```\n\nRecurra {record.version}; {machine}."
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,39 @@
+"""`loss.png`: the smooth loss and the validations of a run, where matplotlib is there to draw."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from recurra import store
+from recurra.training.watch import Watcher
+
+NAME = "loss.png"
+
+
+def write(folder: Path, watcher: Watcher) -> None:
+    """Draws the curve from metrics.jsonl; without matplotlib a note says how to get it."""
+    records = store.read_metrics(folder)
+    training = [(item["step"], item["smooth_nats"]) for item in records if item["kind"] == "train"]
+    validation = [(item["step"], item["score"]) for item in records if item["kind"] == "validation"]
+    if not training:
+        return
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        watcher.note("no loss curve: it needs matplotlib (pip install matplotlib).")
+        return
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes: Any = figure.add_subplot()
+    axes.plot(*zip(*training, strict=True), label="training (smooth)")
+    if validation:
+        axes.plot(*zip(*validation, strict=True), "o-", label="validation")
+    axes.set(xlabel="optimizer steps", ylabel="nats a token")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(buffer, format="png")
+    store.write_atomic(folder / NAME, buffer.getvalue())

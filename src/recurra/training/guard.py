@@ -1,0 +1,51 @@
+"""Stops training that cannot come to anything, with advice."""
+
+from __future__ import annotations
+
+import math
+
+from recurra.errors import DivergedError
+from recurra.training.settings import Training
+
+FAR_WORSE = (
+    3.0  # times the first loss, at least 1 nat, above it: a guess, met by no run that learned
+)
+
+
+def check_loss(
+    training: Training, step: int, loss: float, smooth: float | None, first: float, rate: float
+) -> None:
+    """Nothing while the loss of `step` is finite and the smooth loss not far above the first.
+
+    All in nats; raises DivergedError, which says what to change.
+    """
+    if not math.isfinite(loss):
+        raise _diverged(training, step, f"the loss became {loss}", rate)
+    if smooth is not None and smooth - first > FAR_WORSE * max(1.0, abs(first)):
+        what = f"the loss rose from {first:.3f} to {smooth:.3f} nats"
+        raise _diverged(training, step, what, rate)
+
+
+def check_gradient(training: Training, step: int, norm: float, rate: float) -> None:
+    """Nothing while the gradient's norm is finite; else DivergedError."""
+    if not math.isfinite(norm):
+        raise _diverged(training, step, f"the gradient's norm became {norm}", rate)
+
+
+def check_score(training: Training, step: int, score: float, rate: float) -> None:
+    """Nothing while validation gives a finite score; else DivergedError."""
+    if not math.isfinite(score):
+        raise _diverged(training, step, f"the validation's score became {score}", rate)
+
+
+def _diverged(training: Training, step: int, what: str, rate: float) -> DivergedError:
+    if training.clip_norm is None and training.clip_value is None:
+        clip = " or clip the gradient (--clip-norm 1)"
+    elif training.clip_norm is not None:
+        clip = f" or clip more (--clip-norm {training.clip_norm / 4:g})"
+    else:
+        clip = " or clip by norm (--clip-norm 1)"
+    return DivergedError(
+        f"training diverged: {what} at step {step}, learning rate {rate:.3g}. "
+        f"Start again with a lower rate (--learning-rate {training.learning_rate / 4:.2g}){clip}."
+    )

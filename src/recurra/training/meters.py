@@ -1,0 +1,37 @@
+"""Running figures for those who watch: the smooth loss, the speed, and which steps are recorded."""
+
+from __future__ import annotations
+
+from collections import deque
+
+WINDOW_SECONDS = 5.0  # over which the speed is measured
+
+
+def smooth(before: float | None, newest: float) -> float:
+    """0.99 of the average before and 0.01 of the newest; the newest where there is none before."""
+    return newest if before is None else 0.99 * before + 0.01 * newest
+
+
+def recorded(step: int) -> bool:
+    """Whether metrics.jsonl gets a record of this step: three digits of every step number.
+
+    All of the first thousand, then every tenth, from ten thousand on every hundredth, …: some
+    900 records a factor of ten, whatever the budget.
+    """
+    interval: int = 10 ** max(0, len(str(step)) - 3)
+    return step % interval == 0
+
+
+class Speed:
+    """Tokens a second over the last seconds."""
+
+    def __init__(self, now: float) -> None:
+        self._marks: deque[tuple[float, int]] = deque([(now, 0)])  # time, tokens up to then
+
+    def add(self, now: float, tokens: int) -> float:
+        """The speed after `tokens` more at time `now` (seconds)."""
+        self._marks.append((now, self._marks[-1][1] + tokens))
+        while len(self._marks) > 2 and now - self._marks[1][0] >= WINDOW_SECONDS:
+            self._marks.popleft()
+        (then, first), (_, last) = self._marks[0], self._marks[-1]
+        return (last - first) / (now - then) if now > then else 0.0

@@ -1,0 +1,98 @@
+"""Torch's optimizers built from the settings, and their state as named tensors and JSON values.
+
+The step size is set before every step by `schedules.py`; clipping is `clipping.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+
+from recurra.errors import RunError
+from recurra.training.settings import Training
+
+RMSPROP_DECAY = 0.95  # of the mean square; char-rnn's value (torch's default is 0.99)
+ADAGRAD_EPSILON = 1e-8  # inside the square root, as in the lecture: g / sqrt(sum g² + 1e-8)
+
+# What each keeps of a parameter, once it has had a gradient.
+_STATE = {
+    "adam": {"step", "exp_avg", "exp_avg_sq"},
+    "adamw": {"step", "exp_avg", "exp_avg_sq"},
+    "adagrad": {"step", "sum"},
+    "rmsprop": {"step", "square_avg"},
+    "sgd": {"momentum_buffer"},
+}
+
+
+def build(training: Training, model: nn.Module) -> Optimizer:
+    """The settings' optimizer over the model's parameters.
+
+    Weight decay is left out for biases and all else with one axis. AdamW decouples it
+    (loshchilov2019); the others add weight_decay · weight to the gradient.
+    """
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+    rest = [parameter for parameter in parameters if parameter.ndim <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": group, "weight_decay": decay}
+        for group, decay in ((matrices, training.weight_decay), (rest, 0.0))
+        if group
+    ]
+    rate = training.learning_rate
+    if training.optimizer == "sgd":
+        return SGD(groups, lr=rate, momentum=training.momentum)
+    if training.optimizer == "rmsprop":
+        return RMSprop(groups, lr=rate, alpha=RMSPROP_DECAY)
+    if training.optimizer == "adagrad":
+        # Torch adds eps outside the root; the sum's start puts it inside.
+        return Adagrad(groups, lr=rate, initial_accumulator_value=ADAGRAD_EPSILON, eps=0.0)
+    return (AdamW if training.optimizer == "adamw" else Adam)(groups, lr=rate)
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Makes `rate` the learning rate of the next step."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def state_tensors(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:
+    """What the optimizer remembers, as `<parameter>/<what>`: with the settings, all of it."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {
+        f"{names[id(parameter)]}/{what}": value
+        for parameter, values in optimizer.state.items()
+        for what, value in values.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def restore(
+    optimizer: Optimizer, kind: str, model: nn.Module, tensors: Mapping[str, Tensor]
+) -> None:
+    """Puts back what `state_tensors` gave; RunError where it does not fit the model."""
+    parameters = dict(model.named_parameters())
+    found: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        name, _, what = key.rpartition("/")
+        scalar = what == "step"
+        if (
+            name not in parameters
+            or what not in _STATE[kind]
+            or tensor.shape != (torch.Size() if scalar else parameters[name].shape)
+        ):
+            raise RunError(f"the saved state of {kind} does not fit the model: {key}.")
+        found.setdefault(name, {})[what] = tensor
+    for name, values in found.items():
+        if set(values) != _STATE[kind]:
+            raise RunError(f"the saved state of {kind} is incomplete for {name}.")
+    names = {id(parameter): name for name, parameter in parameters.items()}
+    ordered = [
+        names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]
+    ]
+    state = {index: found[name] for index, name in enumerate(ordered) if name in found}
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
