@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import tokenizers as library
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,11 +80,27 @@ def test_a_text_cut_before_white_space_has_the_same_tokens(
     assert [*encode(left), *encode(right)] == encode(left + right).tolist()
 
 
+@settings(max_examples=300, deadline=None)
+@given(left=any_text, right=any_text, blank=st.sampled_from(" \n\t\r"))
+def test_whatever_the_merges_no_byte_pair_reaches_over_such_a_cut(
+    left: str, right: str, blank: str
+) -> None:
+    def parts(text: str) -> list[str]:
+        form = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        return [part for part, _ in form.pre_tokenize_str(text)]
+
+    left, right = left + "x", blank + right
+    assert parts(left) + parts(right) == parts(left + right)
+
+
 def test_a_long_text_of_byte_pairs_is_the_sum_of_its_lines() -> None:
     text = TEXT * 2000  # several of the parts that the library gets
     assert TOKENIZERS["bpe"].decode(TOKENIZERS["bpe"].encode(text)) == text
-    line = TOKENIZERS["bpe"].encode("\nthe cat").tolist() * 9000
-    assert TOKENIZERS["bpe"].encode("\nthe cat" * 9000).tolist() == line
+    line = " " * 60 + "\nthe cat"  # a run of white space must not be cut inside
+    tokenizer = fit("bpe", [line * 50], bpe_vocab=330)
+    ids = tokenizer.encode(line).tolist()
+    assert len(ids) < len(line) / 4  # blanks are merged, so a cut inside would be seen
+    assert tokenizer.encode(line * 3000).tolist() == ids * 3000
 
 
 @pytest.mark.parametrize("kind", KINDS)
