@@ -131,11 +131,14 @@ def _looks_like_text(path: Path) -> bool:
 
 def _spool(stream: BinaryIO, name: str, what: str) -> Path:
     """The stream's bytes in a temporary file that goes when the process ends."""
-    folder = Path(tempfile.mkdtemp(prefix=_SPOOL))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    path = folder / name
-    with path.open("wb") as copy:
-        shutil.copyfileobj(stream, copy, BLOCK_BYTES)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=_SPOOL))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        path = folder / name
+        with path.open("wb") as copy:
+            shutil.copyfileobj(stream, copy, BLOCK_BYTES)
+    except OSError as error:
+        raise DataError(f"{what} cannot be copied to {tempfile.gettempdir()}: {error}.") from error
     if path.stat().st_size == 0:
         raise DataError(f"{what} is empty: there is no text in it.")
     return path
