@@ -16,6 +16,7 @@ from recurra import api, registry, store, tasks
 from recurra.cli import main
 from recurra.config import option, require
 from recurra.results import Evaluation
+from recurra.training.loop import Outcome
 from recurra.training.settings import Training
 from recurra.training.watch import Progress
 
@@ -95,7 +96,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     monkeypatch.setattr(tasks, "load", lambda name: ToyTask())
 
     def trained(reason: str) -> Any:
-        outcome, record = SimpleNamespace(reason=reason), SimpleNamespace(task="toy", kind="toy")
+        record = SimpleNamespace(task="toy", kind="toy")
+        figures = {"nats_per_token_stateful": 2.0}
+        outcome = Outcome(reason, 1500, 96000, 754.0, 1200, figures)
         return SimpleNamespace(folder=Path("runs/toy run"), record=record, outcome=outcome)
 
     def train(*arguments: Any, **keywords: Any) -> Any:

@@ -21,7 +21,6 @@ class Bar:
     """A watcher that keeps a bar and the figures of the step at the bottom of the terminal."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self.best: Mapping[str, float] | None = None  # the figures of the best validation
         self._console = console
         self._clock = clock
         self._due = clock()
@@ -39,8 +38,6 @@ class Bar:
             self._live.update(_panel(progress), refresh=True)
 
     def validated(self, progress: Progress, figures: Mapping[str, float], best: bool) -> None:
-        if best:
-            self.best = dict(figures)
         line = f"held out at step {progress.step:,}: {words.figures(figures)}"
         self._console.print(Text.assemble(line, (", the best so far" if best else "", "green")))
 

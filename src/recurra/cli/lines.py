@@ -16,7 +16,6 @@ class Lines:
     """A watcher that writes a line at each validation and sample, and one every ten seconds."""
 
     def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self.best: Mapping[str, float] | None = None  # the figures of the best validation
         self._out = out
         self._clock = clock
         self._due = clock()
@@ -30,8 +29,6 @@ class Lines:
             self._write(f"{words.place(progress)}: {words.state(progress)}")
 
     def validated(self, progress: Progress, figures: Mapping[str, float], best: bool) -> None:
-        if best:
-            self.best = dict(figures)
         kept = ", the best so far" if best else ""
         self._write(f"held out at step {progress.step:,}: {words.figures(figures)}{kept}")
 

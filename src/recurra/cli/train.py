@@ -78,7 +78,7 @@ def train_verb(task: str | None, command: str) -> Callable[..., int]:
                 command=command,
                 **settings,
             )
-        return _closing(run, watcher)
+        return _closing(run)
 
     if task is None:
         return with_settings(train, {})
@@ -102,7 +102,7 @@ def resume(
         trained = api.resume(
             run, steps=steps, epochs=epochs, minutes=minutes, device=device, watcher=watcher
         )
-    return _closing(trained, watcher)
+    return _closing(trained)
 
 
 def _watcher() -> Bar | Lines:
@@ -113,16 +113,22 @@ def _watcher() -> Bar | Lines:
     return Bar(Console())
 
 
-def _closing(run: Run, watcher: Bar | Lines) -> int:
+def _closing(run: Run) -> int:
     """Says what came out and what can be done with it now; the exit code."""
     folder = shlex.quote(str(run.folder))
-    reason = run.outcome.reason if run.outcome else ""
-    if watcher.best is not None:
-        print(f"best on the held-out part: {words.figures(watcher.best)}")
-    if reason == "interrupted":
+    outcome = run.outcome
+    assert outcome is not None  # it was this process that trained
+    print(
+        f"{outcome.steps:,} steps, {outcome.tokens:,} tokens in {words.duration(outcome.seconds)}"
+        f" ({outcome.reason})"
+    )
+    if outcome.figures:
+        best = f"best on the held-out part, at step {outcome.best_step:,}"
+        print(f"{best}: {words.figures(outcome.figures)}")
+    if outcome.reason == "interrupted":
         print(f"stopped and saved in {run.folder}; to go on:\n  recurra resume {folder}")
         return INTERRUPTED
-    print(f"the run is in {run.folder}" + (f" ({reason})" if reason == "early stop" else ""))
+    print(f"the run is in {run.folder}")
     print("try next:")
     for line in _next_commands(run, folder):
         print(f"  {line}")
