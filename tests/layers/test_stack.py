@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from recurra import cells
-from recurra.cells import Cell
+from recurra.arrays import Array
+from recurra.cells import Cell, Weights
 from recurra.cells.lstm import LSTMCell, LSTMState
 from recurra.errors import ConfigError, ShapeError
 from recurra.layers.stack import Stack, detached
@@ -160,6 +161,40 @@ def test_ids_give_what_their_embeddings_give_values_and_gradients(name: str, sym
         torch.autograd.grad((outputs * outputs).sum(), values) for outputs, _ in (by_ids, by_rows)
     )
     torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+class CountingCell(LSTMCell):
+    """Notes how many vectors it was asked to project, and of how many products to make gates."""
+
+    def __init__(self) -> None:
+        self.projected: list[int] = []
+        self.conditioned: list[int] = []
+
+    def project(self, x: Array, weights: Weights) -> Array:
+        self.projected.append(x.shape[:-1].numel())
+        return super().project(x, weights)
+
+    def condition(self, products: Array, weights: Weights) -> Array:
+        self.conditioned.append(products.shape[:-1].numel())
+        return super().condition(products, weights)
+
+
+@pytest.mark.parametrize(("symbols", "rows"), [(T * B, T * B), (T * B + 1, T * B), (3, 3)])
+def test_no_more_vectors_are_projected_than_there_are_symbols_or_tokens(
+    symbols: int, rows: int
+) -> None:
+    cell = CountingCell()
+    ids = torch.zeros(T, B, dtype=torch.int64)
+    stack(cell).forward_ids(ids, torch.zeros(symbols, IN, dtype=torch.float64))
+    assert cell.projected == [rows]
+
+
+@pytest.mark.parametrize(("steps", "rows"), [(1, 3), (T, IN)], ids=["rows", "table"])
+def test_one_hot_ids_need_no_product_at_all(steps: int, rows: int) -> None:
+    cell = CountingCell()
+    stack(cell).forward_ids(torch.zeros(steps, 3, dtype=torch.int64), None)
+    assert cell.projected == []
+    assert cell.conditioned == [rows]
 
 
 @pytest.mark.parametrize("steps", [1, T], ids=["rows", "table"])
