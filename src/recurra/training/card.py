@@ -56,7 +56,7 @@ def _data(record: store.RunRecord) -> str:
 
 def _result(result: dict[str, Any]) -> str:
     lines = [
-        f"- {result['step']:,} steps, {result['epoch']:.2f} epochs, {result['tokens']:,} tokens, "
+        f"- {result['steps']:,} steps, {result['epoch']:.2f} epochs, {result['tokens']:,} tokens, "
         f"{result['seconds'] / 60:.1f} minutes; ended by: {result['reason']}",
         f"- the weights are those of step {result['best_step']:,}",
         *(f"- {name}: {value:.4f}" for name, value in result["figures"].items()),

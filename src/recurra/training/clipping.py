@@ -26,7 +26,7 @@ def clip(gradients: Sequence[Tensor], norm: float | None, value: float | None) -
         return Clipped(before, False)
     cut = False
     if value is not None:
-        cut = any(float(gradient.abs().max()) > value for gradient in gradients if len(gradient))
+        cut = any(float(gradient.abs().max()) > value for gradient in gradients if gradient.numel())
         for gradient in gradients if cut else ():
             gradient.clamp_(-value, value)
     length = l2_norm(gradients) if cut else before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
 WINDOW_SECONDS = 5.0  # over which the speed is measured
@@ -20,6 +21,17 @@ def recorded(step: int) -> bool:
     """
     interval: int = 10 ** max(0, len(str(step)) - 3)
     return step % interval == 0
+
+
+class Clock:
+    """Seconds of wall time that a run has been trained, earlier sessions included."""
+
+    def __init__(self, earlier: float) -> None:
+        self._start = time.monotonic() - earlier
+
+    def seconds(self) -> float:
+        """The time up to now."""
+        return time.monotonic() - self._start
 
 
 class Speed:

@@ -70,20 +70,22 @@ def save(live: Live, folder: Path, metrics_size: int) -> None:
         "metrics_size": metrics_size,
         "optimizer": live.kind,
     }
-    header = {
-        "format": str(store.FORMAT),
-        "scalars": json.dumps(scalars, sort_keys=True, allow_nan=False),
-    }
+    header = {"scalars": json.dumps(scalars, sort_keys=True, allow_nan=False)}
     arrays = {name: _array(tensor) for name, tensor in tensors.items()}
     store.save_tensors(folder / store.RESUME, arrays, header)
 
 
-def load(live: Live, folder: Path) -> int:
-    """Puts everything back as `save` found it; the size of the metrics then.
+def load(live: Live, folder: Path, device: torch.device) -> int:
+    """Puts everything back as `save` found it, on `device`; the size of the metrics then.
 
     Raises RunError where the file is missing, damaged or does not fit the model.
     """
     path = folder / store.RESUME
+    if not path.exists():
+        raise RunError(
+            f"{folder} has no {store.RESUME}: it was trained elsewhere or stopped before its first "
+            f"save. Train anew, or from its weights: recurra train … --from {folder}."
+        )
     header = store.read_header(path)
     shapes = {name: entry.shape for name, entry in header.entries.items()}
     _check_weights(live, path, shapes)
@@ -95,9 +97,6 @@ def load(live: Live, folder: Path) -> int:
         for name, weight in live.average.weights.items():
             weight.copy_(parts["average"][name])
     live.best = parts["best"] or None
-    device = next(iter(parts["model"].values()), torch.empty(0)).device
-    for parameter in live.model.parameters():
-        device = parameter.device
     carried = [parts["carried"][str(index)].to(device) for index in range(len(parts["carried"]))]
     live.carried = trees.unflatten(scalars["carried"], carried)
     try:
@@ -116,9 +115,7 @@ def write_model(folder: Path, weights: Mapping[str, Tensor], step: int) -> None:
         name: _array(tensor.float() if tensor.is_floating_point() else tensor)
         for name, tensor in weights.items()
     }
-    store.save_tensors(
-        folder / store.MODEL, arrays, {"format": str(store.FORMAT), "step": str(step)}
-    )
+    store.save_tensors(folder / store.MODEL, arrays, {"step": str(step)})
 
 
 def _check_weights(live: Live, path: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -168,7 +165,8 @@ def _parts(path: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Weights]
         part, _, name = key.partition("/")
         if part not in parts:
             raise RunError(f"{path} is damaged: it holds {key!r}.")
-        parts[part][name] = torch.from_numpy(array.copy())
+        # In torch's memory, not NumPy's: the last bit of a product may depend on its alignment.
+        parts[part][name] = torch.tensor(array)
     names = {str(index) for index in range(len(parts["carried"]))}
     if set(parts["carried"]) != names:
         raise RunError(f"{path} is damaged: its carried state is incomplete.")

@@ -24,9 +24,11 @@ class Training:
     optimizer: str = option("adam", f"one of {', '.join(OPTIMIZERS)}")
     learning_rate: float = option(4e-3, "the highest step size of the schedule")
     momentum: float = option(0.9, "of sgd, in [0, 1)", why="sutskever2013")
-    weight_decay: float = option(0.0, "per step, times the learning rate; biases are left out")
+    weight_decay: float = option(
+        0.0, "L2 term of the gradient, adamw's decoupled from it; not on biases"
+    )
     schedule: str = option("cosine", f"one of {', '.join(SCHEDULES)}")
-    warmup: float = option(0.02, "share of the budget in which the rate rises from 0, in [0, 1)")
+    warmup: float = option(0.02, "cosine: share of the budget in which the rate rises, in [0, 1)")
     final_rate: float = option(0.02, "cosine's last rate, as a share of learning_rate")
     decay: float = option(0.95, "exponential's factor an epoch; plateau's factor a drop is 0.5")
     decay_after: float = option(10.0, "epochs before exponential starts", why="char-rnn's default")
