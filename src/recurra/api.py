@@ -233,8 +233,6 @@ def _fit(
     watcher = watcher or watch.Quiet()
     for note in prepared.notes:
         watcher.note(note)
-    if new:
-        store.create(folder, record, task.asset_files(prepared.assets))
     outcome = loop.train(
         task,
         prepared,

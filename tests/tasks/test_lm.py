@@ -12,7 +12,9 @@ import torch
 
 import recurra
 from recurra import store
+from recurra.config import from_json
 from recurra.errors import ConfigError, DataError, RunError
+from recurra.rng import Streams
 from recurra.tasks import load
 
 SMALL: dict[str, Any] = {
@@ -60,13 +62,11 @@ def test_evaluate_is_the_sum_of_score_over_the_whole_split(verse: Path, tmp_path
     run = recurra.train("lm", verse, out=tmp_path / "run", steps=20, **SMALL)
     whole = run.evaluate(split="all")
     scored = run.score(VERSE * 40)
-    assert whole.tokens in (len(VERSE * 40), len(VERSE * 40) - 1)
-    nats = scored.nats[-whole.tokens :]
-    if whole.tokens == len(scored.nats):
-        # the same float32 network; the order of its sums differs between one step and many
-        assert math.isclose(
-            whole.figures["nats_per_token_stateful"], float(np.mean(nats)), rel_tol=1e-5
-        )
+    assert whole.tokens == len(scored.nats) == len(VERSE * 40)
+    # the same float32 network read in other stretches: its sums differ in their last bits
+    assert math.isclose(
+        whole.figures["nats_per_token_stateful"], scored.nats_per_token, rel_tol=1e-6
+    )
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
@@ -118,12 +118,13 @@ def test_from_a_run_keeps_its_symbols_and_adds_rows_for_new_ones(
         "lm", more, out=tmp_path / "new", start_from=old.folder, steps=1, learning_rate=1e-9
     )
     text = "the cat is small"
-    # one step at a rate of 1e-9 moves float32 weights by no more than that
     old_ids = old.model.tokenizer.encode(text)
     np.testing.assert_array_equal(old_ids, new.model.tokenizer.encode(text))
-    assert new.model.tokenizer.vocab_size > old.model.tokenizer.vocab_size
-    for name in ("recurrent.l0.weight_hh", "recurrent.l0.weight_ih"):
-        np.testing.assert_allclose(new.model.weights[name], old.model.weights[name], atol=1e-6)
+    before, after = (store.read_tensors(run.folder / store.MODEL) for run in (old, new))
+    assert len(after["embedding.weight"]) == old.model.vocab_size + len("ZEBRA!")
+    for name, weight in before.items():
+        # one step of Adam at a rate of 1e-9 moves no weight by more than that
+        np.testing.assert_allclose(after[name][: len(weight)], weight, atol=1e-8)
 
 
 def test_a_changed_file_is_not_resumed_on(verse: Path, tmp_path: Path) -> None:
@@ -144,9 +145,7 @@ def test_an_existing_run_is_never_overwritten(verse: Path, tmp_path: Path) -> No
 def test_a_text_too_short_to_hold_anything_out_says_so_and_trains(tmp_path: Path) -> None:
     text = tmp_path / "short.txt"
     text.write_text("to be or not to be")
-    prepared = load("lm").prepare(
-        load("lm").Config(), [str(text)], recurra.api.Streams(0)
-    )
+    prepared = load("lm").prepare(load("lm").Config(), [str(text)], recurra.api.Streams(0))
     assert prepared.valid is None
     assert any("held out" in note for note in prepared.notes)
     assert prepared.config.data.seq_len < 64
@@ -186,7 +185,7 @@ def test_an_lm_has_no_predict_and_says_what_to_use(verse: Path, tmp_path: Path) 
 def test_the_torch_model_and_the_runtime_give_the_same_nats(verse: Path, tmp_path: Path) -> None:
     run = recurra.train("lm", verse, out=tmp_path / "run", steps=5, num_layers=2, **SMALL)
     task = load("lm")
-    config = recurra.config.from_json(task.Config, run.record.config)
+    config = from_json(task.Config, run.record.config)
     model = task.build(config, task.read_assets(run.folder), np.random.default_rng(0))
     weights = store.read_tensors(run.folder / store.MODEL)
     model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})

@@ -50,7 +50,7 @@ class LanguageModel:
         context: str = "\n",
     ) -> None:
         self.vocab_size = tokenizer.vocab_size
-        self.settings = resolve(settings, self.vocab_size)
+        self.settings = resolve(settings)
         self.tokenizer = tokenizer
         self.context = context
         config.require(tokenizer.encode(context).size > 0, "context", context, "must hold a symbol")

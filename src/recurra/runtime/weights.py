@@ -10,18 +10,12 @@ import dataclasses
 from recurra import cells
 from recurra.runtime.settings import NetworkSettings
 
-ONE_HOT_UP_TO = 256  # symbols: with more, the input weights of one-hot symbols outgrow the rest
 
-
-def resolve(settings: NetworkSettings, vocab_size: int) -> NetworkSettings:
-    """The settings with `embedding_size` decided: 0 (one-hot) up to 256 symbols, else hidden_size.
-
-    A size that is given stays; a tied projection needs an embedding, of hidden_size units.
-    """
+def resolve(settings: NetworkSettings) -> NetworkSettings:
+    """The settings with `embedding_size` decided: a size that is given stays, none is hidden_size."""
     if settings.embedding_size is not None:
         return settings
-    one_hot = vocab_size <= ONE_HOT_UP_TO and not settings.tied
-    return dataclasses.replace(settings, embedding_size=0 if one_hot else settings.hidden_size)
+    return dataclasses.replace(settings, embedding_size=settings.hidden_size)
 
 
 def expected_shapes(settings: NetworkSettings, vocab_size: int) -> dict[str, tuple[int, ...]]:
@@ -31,7 +25,7 @@ def expected_shapes(settings: NetworkSettings, vocab_size: int) -> dict[str, tup
     them, and recurrent.l0.initial_hidden (H,) and so on for a learned state; projection.weight
     (V, H) unless tied; projection.bias (V,).
     """
-    settings = resolve(settings, vocab_size)
+    settings = resolve(settings)
     cell, hidden_size = cells.load(settings.cell), settings.hidden_size
     shapes: dict[str, tuple[int, ...]] = {}
     if settings.embedding_size:

@@ -122,7 +122,7 @@ def prepare(
     )
     resolved = dataclasses.replace(
         config,
-        model=resolve(config.model, tokenizer.vocab_size),
+        model=resolve(config.model),
         data=dataclasses.replace(
             config.data,
             seq_len=seq_len,
