@@ -22,7 +22,7 @@ from recurra.cli import main
 from recurra.cli.training_text import training_text
 from recurra.config import to_json
 from recurra.errors import DataError
-from recurra.runtime import CONTEXT, TOKENIZER, NetworkSettings, expected_shapes, resolve
+from recurra.runtime import CONTEXT, TOKENIZER, NetworkSettings, expected_shapes
 from recurra.text import tokenizers
 from recurra.text.files import describe
 
@@ -40,7 +40,7 @@ def run(tmp_path: Path) -> str:
     data = tmp_path / "text.txt"
     data.write_text(TEXT)
     tokenizer = tokenizers.fit("char", [TEXT])
-    settings = resolve(NetworkSettings(cell="rnn", hidden_size=2), tokenizer.vocab_size)
+    settings = NetworkSettings(cell="rnn", hidden_size=2, embedding_size=0)  # one-hot
     shapes = expected_shapes(settings, tokenizer.vocab_size)
     weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     logits = [math.log(P[piece]) for piece in tokenizer.pieces(np.arange(3))]
