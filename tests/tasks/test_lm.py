@@ -159,6 +159,9 @@ def test_a_text_too_short_to_hold_anything_out_says_so_and_trains(tmp_path: Path
         ({"steps": 1, "minutes": 1}, "give one of steps, epochs and minutes"),
         ({"tied": True, "embedding_size": 3}, "needs an embedding of hidden_size"),
         ({"precision": "bfloat16"}, "CUDA"),
+        ({"hidden_size": 10**12}, r"hidden_size = 1000000000000: must be 1 to 65536"),
+        ({"hidden_size": 65536, "num_layers": 64}, "would have .* parameters and need .* GiB"),
+        ({"test_file": "x.txt"}, "give valid_file too"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_before_anything_is_written(

@@ -19,8 +19,10 @@ class Data:
     tokens: str = option("char", f"what a symbol is: one of {', '.join(KINDS)}")
     seq_len: int = option(64, "steps between truncations of back-propagation")
     encoding: str | None = option(None, "of the files; none: UTF-8, or UTF-16 with its mark")
-    min_count: int = option(1, "word: rarer words become <unk>")
-    max_vocab: int | None = option(None, "word: keep only so many of the most frequent; none: all")
+    min_count: int = option(1, "word and char: rarer symbols become the unknown one")
+    max_vocab: int | None = option(
+        None, "word and char: keep only so many of the most frequent; none: all"
+    )
     bpe_vocab: int = option(4096, "bpe: symbols to learn")
     train_fraction: float = option(0.9, "share of the text, from its start, that is trained on")
     valid_fraction: float = option(0.05, "share after it that is validated on; the rest is test")

@@ -137,7 +137,11 @@ def prepare(
         train=TokenStreams(parts.train, batch, seq_len, streams.order),
         valid=parts.valid,
         sources=tuple(source for tokens in (main, *others) for source in tokens.sources),
-        notes=(*main.notes, *parts.notes, *notes),
+        notes=(
+            *(note for tokens in (main, *others) for note in tokens.notes),
+            *parts.notes,
+            *notes,
+        ),
         facts={
             CONTEXT: default_context(tokenizer, main.counts),
             "symbols": tokenizer.vocab_size,

@@ -21,9 +21,10 @@ from recurra.errors import ConfigError
 from recurra.layers.losses import mean_nats
 from recurra.layers.stack import detached
 from recurra.models.language_model import LanguageModel, arrays
+from recurra.models.size import require_room
 from recurra.results import Evaluation
 from recurra.rng import Streams
-from recurra.runtime import CONTEXT, TOKENIZER, sampling
+from recurra.runtime import CONTEXT, TOKENIZER, expected_shapes, sampling
 from recurra.runtime import LanguageModel as RuntimeModel
 from recurra.task import Loss, Prepared, Validation
 from recurra.tasks.lm import config as settings
@@ -60,6 +61,7 @@ class LanguageModelTask:
         return prepare(config, files, streams, assets, extend)
 
     def build(self, config: Any, assets: Any, rng: np.random.Generator) -> nn.Module:
+        require_room(expected_shapes(config.model, assets.vocab_size))
         return LanguageModel(config.model, assets.vocab_size, rng)
 
     def loss(
