@@ -75,9 +75,11 @@ class Run:
         )
         return drawn[0] if count == 1 else drawn
 
-    def beam(self, prompt: str = "", *, length: int = 200, width: int = 4) -> list[Sample]:
+    def beam(
+        self, prompt: str = "", *, length: int = 200, width: int = 4, context: str | None = None
+    ) -> list[Sample]:
         """The likeliest continuations a beam finds, best first; they repeat more than samples."""
-        return sampling.beam(self.model, prompt, length=length, width=width)
+        return sampling.beam(self.model, prompt, length=length, width=width, context=context)
 
     def stream(self, prompt: str = "", **asked: Any) -> Iterator[str]:
         """The text of one sample as it is drawn; the arguments of `sample` but for `count`."""
@@ -207,7 +209,7 @@ def resume(
 
 
 def default_folder(task: str, files: Sequence[str]) -> Path:
-    """runs/<task>-<data>, where `data` is the first file's name, or its folder's if that says less."""
+    """runs/<task>-<data>: `data` is the first file's name, or its folder's if that says less."""
     if not files:
         return Path("runs") / f"{task}-builtin"
     path = Path(files[0])

@@ -145,7 +145,7 @@ def test_an_existing_run_is_never_overwritten(verse: Path, tmp_path: Path) -> No
 def test_a_text_too_short_to_hold_anything_out_says_so_and_trains(tmp_path: Path) -> None:
     text = tmp_path / "short.txt"
     text.write_text("to be or not to be")
-    prepared = load("lm").prepare(load("lm").Config(), [str(text)], recurra.api.Streams(0))
+    prepared = load("lm").prepare(load("lm").Config(), [str(text)], Streams(0))
     assert prepared.valid is None
     assert any("held out" in note for note in prepared.notes)
     assert prepared.config.data.seq_len < 64

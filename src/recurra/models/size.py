@@ -20,8 +20,8 @@ def require_room(shapes: Mapping[str, tuple[int, ...]]) -> None:
     needed, have = BYTES_TO_TRAIN * parameters, physical_memory()
     if have is not None and needed > have:
         raise ConfigError(
-            f"the network would have {parameters:,} parameters and need {needed / 2**30:,.1f} GiB to "
-            f"train; this machine has {have / 2**30:,.1f} GiB. Use a smaller hidden_size, "
+            f"the network would have {parameters:,} parameters and need {needed / 2**30:,.1f} GiB "
+            f"to train; this machine has {have / 2**30:,.1f} GiB. Use a smaller hidden_size, "
             "num_layers or vocabulary."
         )
 

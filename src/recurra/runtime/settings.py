@@ -11,18 +11,34 @@ from recurra.config import option, require
 class NetworkSettings:
     """Embedding (or one-hot) → recurrent stack → projection onto the vocabulary."""
 
-    cell: str = option("lstm", "a file name in cells/: see `recurra list cells`")
-    hidden_size: int = option(256, "units a layer")
-    num_layers: int = option(1, "recurrent layers")
+    cell: str = option(
+        "lstm",
+        "a file name in cells/: see `recurra list cells`",
+        why="greff2015: no variant is clearly better",
+    )
+    hidden_size: int = option(256, "units a layer", why="within char-rnn's 128 to 512")
+    num_layers: int = option(1, "recurrent layers", why="a guess")
     embedding_size: int | None = option(
         None,
         "units of the symbol embedding; 0: one-hot; none: as hidden_size",
         why="a table makes its size free; the plain PyTorch trainer's choice",
     )
-    tied: bool = option(False, "the projection shares the embedding's weights (press2017)")
-    learned_state: bool = option(False, "the initial state is learned instead of zero")
-    dropout: float = option(0.0, "probability in [0, 1) on every layer's input and output")
-    locked_dropout: bool = option(False, "one dropout mask for a whole sequence (gal2016)")
+    tied: bool = option(
+        False,
+        "the projection shares the embedding's weights (press2017)",
+        why="press2017 is about words",
+    )
+    learned_state: bool = option(
+        False, "the initial state is learned instead of zero", why="as torch.nn"
+    )
+    dropout: float = option(
+        0.0,
+        "probability in [0, 1) on every layer's input and output",
+        why="off in a first short run",
+    )
+    locked_dropout: bool = option(
+        False, "one dropout mask for a whole sequence (gal2016)", why="plain is zaremba2014's"
+    )
 
     def __post_init__(self) -> None:
         require(

@@ -15,34 +15,72 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 class Training:
     """How long, how fast and how carefully to train."""
 
-    steps: int | None = option(None, "budget in optimizer steps (repeatable bit for bit)")
-    epochs: float | None = option(None, "budget in passes over the training part (repeatable)")
-    minutes: float | None = option(
-        None, "budget in minutes of training; the schedule follows the clock: not repeatable"
+    steps: int | None = option(
+        None, "budget in optimizer steps, repeatable bit for bit", why="3 minutes without a budget"
     )
-    batch_size: int = option(64, "sequences in a batch", why="fills both cores' GEMM at H=256")
-    optimizer: str = option("adam", f"one of {', '.join(OPTIMIZERS)}")
-    learning_rate: float = option(4e-3, "the highest step size of the schedule")
+    epochs: float | None = option(
+        None,
+        "budget in passes over the training part, repeatable",
+        why="3 minutes without a budget",
+    )
+    minutes: float | None = option(
+        None,
+        "budget in minutes of training; the schedule follows the clock: not repeatable",
+        why="3 where no budget is given",
+    )
+    batch_size: int = option(64, "sequences in a batch", why="a guess")
+    optimizer: str = option("adam", f"one of {', '.join(OPTIMIZERS)}", why="kingma2015")
+    learning_rate: float = option(
+        4e-3,
+        "the highest step size of the schedule",
+        why="tinyshakespeare: 1.538 nats after 8 passes of the default network",
+    )
     momentum: float = option(0.9, "of sgd, in [0, 1)", why="sutskever2013")
     weight_decay: float = option(
-        0.0, "L2 term of the gradient, adamw's decoupled from it; not on biases"
+        0.0, "per step, times the learning rate; biases are left out", why="a guess"
     )
-    schedule: str = option("cosine", f"one of {', '.join(SCHEDULES)}")
-    warmup: float = option(0.02, "cosine: share of the budget in which the rate rises, in [0, 1)")
-    final_rate: float = option(0.02, "cosine's last rate, as a share of learning_rate")
-    decay: float = option(0.95, "exponential's factor an epoch; plateau's factor a drop is 0.5")
+    schedule: str = option("cosine", f"one of {', '.join(SCHEDULES)}", why="loshchilov2017")
+    warmup: float = option(
+        0.02, "share of the budget in which the rate rises from 0, in [0, 1)", why="a guess"
+    )
+    final_rate: float = option(
+        0.02, "cosine's last rate, as a share of learning_rate", why="a guess"
+    )
+    decay: float = option(0.97, "exponential's factor an epoch", why="char-rnn's default")
     decay_after: float = option(10.0, "epochs before exponential starts", why="char-rnn's default")
-    patience: int = option(3, "plateau: validations without a better one before the rate halves")
-    clip_norm: float | None = option(1.0, "longer gradients are scaled to this L2 norm; none: off")
-    clip_value: float | None = option(None, "each gradient value is cut to ± this; none: off")
-    accumulate: int = option(1, "consecutive batches whose gradients make one step")
-    ema: float = option(0.0, "decay a step of the averaged weights that are validated; 0: off")
-    precision: str = option("float32", f"autocast on CUDA: one of {', '.join(PRECISIONS)}")
-    validate_every: int = option(200, "steps between validations")
-    early_stop: int = option(0, "validations without a better one before training ends; 0: never")
-    sample_every: int = option(1000, "steps between samples; 0: none")
-    save_every: float = option(60.0, "seconds between saves of the resume file")
-    tensorboard: bool = option(False, "also write TensorBoard events into the run")
+    patience: int = option(
+        3, "plateau: validations without a better one before the rate halves", why="a guess"
+    )
+    clip_norm: float | None = option(
+        1.0, "longer gradients are scaled to this L2 norm; none: off", why="pascanu2013's method"
+    )
+    clip_value: float | None = option(
+        None, "each gradient value is cut to ± this; none: off", why="the norm is clipped instead"
+    )
+    accumulate: int = option(
+        1,
+        "consecutive batches whose gradients make one step",
+        why="one batch fits in most memories",
+    )
+    ema: float = option(
+        0.0,
+        "decay a step of the averaged weights that are validated; 0: off",
+        why="tinyshakespeare with cosine: 1.538 nats with it and without",
+    )
+    precision: str = option(
+        "float32", f"autocast on CUDA: one of {', '.join(PRECISIONS)}", why="exact everywhere"
+    )
+    validate_every: int = option(200, "steps between validations", why="a guess")
+    early_stop: int = option(
+        0, "validations without a better one before training ends; 0: never", why="best is kept"
+    )
+    sample_every: int = option(1000, "steps between samples; 0: none", why="a guess")
+    save_every: float = option(
+        60.0, "seconds between saves of the resume file", why="what a power cut may cost"
+    )
+    tensorboard: bool = option(
+        False, "also write TensorBoard events into the run", why="needs recurra[tensorboard]"
+    )
 
     def __post_init__(self) -> None:
         given = [name for name in ("steps", "epochs", "minutes") if getattr(self, name) is not None]

@@ -16,20 +16,44 @@ SPLITS = ("auto", "train", "valid", "test", "all")
 class Data:
     """How text becomes tokens, and which part of it is held out."""
 
-    tokens: str = option("char", f"what a symbol is: one of {', '.join(KINDS)}")
-    seq_len: int = option(64, "steps between truncations of back-propagation")
-    encoding: str | None = option(None, "of the files; none: UTF-8, or UTF-16 with its mark")
-    min_count: int = option(1, "word and char: rarer symbols become the unknown one")
-    max_vocab: int | None = option(
-        None, "word and char: keep only so many of the most frequent; none: all"
+    tokens: str = option(
+        "char", f"what a symbol is: one of {', '.join(KINDS)}", why="the lectures' own"
     )
-    bpe_vocab: int = option(4096, "bpe: symbols to learn")
-    train_fraction: float = option(0.9, "share of the text, from its start, that is trained on")
-    valid_fraction: float = option(0.05, "share after it that is validated on; the rest is test")
-    valid_file: str | None = option(None, "validate on this file instead of a share")
-    test_file: str | None = option(None, "test on this file instead of a share")
-    prompt: str = option("", "what the samples drawn while training begin with")
-    sample_length: int = option(300, "symbols of a sample drawn while training")
+    seq_len: int = option(
+        64,
+        "steps between truncations of back-propagation",
+        why="a guess",
+    )
+    encoding: str | None = option(
+        None, "of the files; none: UTF-8, or UTF-16 with its mark", why="nothing is guessed"
+    )
+    min_count: int = option(
+        1, "word and char: rarer symbols become the unknown one", why="every symbol counts"
+    )
+    max_vocab: int | None = option(
+        None,
+        "word and char: keep only so many of the most frequent; none: all",
+        why="every symbol counts",
+    )
+    bpe_vocab: int = option(4096, "bpe: symbols to learn", why="a guess")
+    train_fraction: float = option(
+        0.9, "share of the text, from its start, that is trained on", why="nanoGPT's"
+    )
+    valid_fraction: float = option(
+        0.05, "share after it that is validated on; the rest is test", why="char-rnn's"
+    )
+    valid_file: str | None = option(
+        None, "validate on this file instead of a share", why="most texts come in one piece"
+    )
+    test_file: str | None = option(
+        None, "test on this file instead of a share", why="most texts come in one piece"
+    )
+    prompt: str = option(
+        "", "what the samples drawn while training begin with", why="starts after the context"
+    )
+    sample_length: int = option(
+        300, "symbols of a sample drawn while training", why="a screen's paragraph"
+    )
 
     def __post_init__(self) -> None:
         require(self.tokens in KINDS, "tokens", self.tokens, f"must be one of {', '.join(KINDS)}")
