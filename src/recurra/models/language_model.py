@@ -21,12 +21,13 @@ from recurra.runtime.settings import NetworkSettings
 class LanguageModel(nn.Module):
     """Next-symbol logits (T, B, V) from symbols (T, B) and the state before them.
 
-    `settings` must be resolved (`recurra.runtime.resolve`). The embedding starts at N(0, 1), so that
-    x_gates start with a standard deviation of 1/√3; one-hot input has one term a gate instead of E,
-    so W_ih starts at U(−1, 1) there, which gives the same. (At the usual scales of a weight the
-    first epochs are lost: after two on tinyshakespeare 1.94 nats against 1.65.) The projection
-    starts as a cell's weights do, its bias at 0. Dropout stands on an embedding, between layers and
-    before the projection.
+    `settings` must be resolved (`recurra.runtime.resolve`). The embedding starts at N(0, 1), so
+    that x_gates start with a standard deviation of 1/√3; one-hot input has one term a gate instead
+    of E, so W_ih starts at U(−1, 1) there, which gives the same. (At the usual scales of a weight
+    the first epochs are lost: after two on tinyshakespeare 1.94 nats against 1.65.) A tied
+    embedding starts at N(0, 1/E) instead, or its logits would begin √E wide. The projection starts
+    as a cell's weights do, its bias at 0. Dropout stands on an embedding, between layers and before
+    the projection.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class LanguageModel(nn.Module):
         embedding_size, hidden_size = settings.embedding_size, settings.hidden_size
         self.embedding = nn.ParameterDict()
         if embedding_size:
-            self.embedding["weight"] = _parameter(rng.standard_normal((vocab_size, embedding_size)))
+            scale = embedding_size**-0.5 if settings.tied else 1.0
+            drawn = scale * rng.standard_normal((vocab_size, embedding_size))
+            self.embedding["weight"] = _parameter(drawn)
         self.recurrent = Stack(
             cells.load(settings.cell),
             embedding_size or vocab_size,

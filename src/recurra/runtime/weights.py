@@ -12,7 +12,7 @@ from recurra.runtime.settings import NetworkSettings
 
 
 def resolve(settings: NetworkSettings) -> NetworkSettings:
-    """The settings with `embedding_size` decided: none is hidden_size."""
+    """The settings with `embedding_size` decided: none becomes hidden_size."""
     if settings.embedding_size is not None:
         return settings
     return dataclasses.replace(settings, embedding_size=settings.hidden_size)

@@ -39,7 +39,7 @@ def _model(record: store.RunRecord, task: Task, model: nn.Module) -> str:
         f"- task: {task.name}",
         f"- parameters: {count:,}",
         f"- seed: {record.seed}",
-        *(f"- {name.replace('_', ' ')}: {value}" for name, value in record.facts.items()),
+        *(f"- {name.replace('_', ' ')}: {value!r}" for name, value in record.facts.items()),
     ]
     return "## Model\n\n" + "\n".join(lines)
 
