@@ -18,13 +18,13 @@ from recurra.recipe import Recipe, read_recipe
 from recurra.results import Evaluation, Sample, Score
 from recurra.rng import Streams
 from recurra.runtime import LanguageModel, sampling, scoring
+from recurra.training.watch import Quiet, Watcher
 
 if TYPE_CHECKING:
     import torch
 
     from recurra.task import Prepared, Task
     from recurra.training.loop import Outcome
-    from recurra.training.watch import Watcher
 
 __all__ = ["Run", "load", "resume", "train"]
 
@@ -150,7 +150,8 @@ def train(
     where = _device(device)
     streams = Streams(seed)
     assets = chosen.read_assets(old.folder) if old else None
-    prepared = chosen.prepare(wanted, names, streams, assets, extend=True)
+    watcher = watcher or Quiet()
+    prepared = chosen.prepare(wanted, names, streams, assets, extend=True, progress=watcher.reading)
     model = chosen.build(prepared.config, prepared.assets, streams.init)
     if old:
         weights = store.read_tensors(old.folder / store.MODEL)
@@ -195,7 +196,8 @@ def resume(
     where = _device(device)
     streams = Streams(record.seed)
     assets = task.read_assets(folder)
-    prepared = task.prepare(config, record.given, streams, assets)
+    watcher = watcher or Quiet()
+    prepared = task.prepare(config, record.given, streams, assets, progress=watcher.reading)
     now = {source.name: source.sha256 for source in prepared.sources}
     for file in record.files:
         if now.get(file["name"]) != file["sha256"]:
@@ -226,13 +228,12 @@ def _fit(
     record: store.RunRecord,
     streams: Streams,
     device: torch.device,
-    watcher: Watcher | None,
+    watcher: Watcher,
     *,
     new: bool,
 ) -> Run:
-    from recurra.training import loop, watch
+    from recurra.training import loop
 
-    watcher = watcher or watch.Quiet()
     for note in prepared.notes:
         watcher.note(note)
     outcome = loop.train(

@@ -6,7 +6,7 @@ file asks for a task by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -90,11 +90,12 @@ class Task(Protocol):
         assets: Any = None,
         *,
         extend: bool = False,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Prepared[Any]:
         """The data of `files` (of the built-in set where there are none), split and encoded.
 
         `assets` are those of a run that is resumed (used as they are) or started from (`extend`:
-        symbols they lack are added after theirs).
+        symbols they lack are added after theirs). `progress` is told of bytes read, of how many.
         """
 
     def build(self, config: Any, assets: Any, rng: np.random.Generator) -> nn.Module:

@@ -145,3 +145,13 @@ def test_bits_and_perplexity_are_told_once() -> None:
     figures = {"nats_per_token_x": 2.0, "bits_per_token_x": 2.8854, "perplexity_x": 7.389}
     assert words.figures(figures) == ("nats_per_token_x 2.0000 nats (2.8854 bits, perplexity 7.39)")
     assert words.figures({"perplexity_y": 7.5}) == "perplexity_y 7.5000"
+
+
+def test_a_long_reading_is_told_and_a_short_one_is_not() -> None:
+    out, clock = io.StringIO(), Clock()
+    watcher = Lines(out, clock)
+    watcher.reading(1_000_000, 2_000_000)
+    assert out.getvalue() == ""
+    clock.seconds = 10.0
+    watcher.reading(700_000_000, 2_000_000_000)
+    assert out.getvalue() == "reading the text: 700 of 2,000 MB\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from recurra.config import from_json
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.rng import Streams
 from recurra.tasks import load
+from recurra.training.watch import Progress, Quiet
 
 SMALL: dict[str, Any] = {
     "hidden_size": 24,
@@ -89,23 +91,15 @@ def test_interrupted_and_resumed_is_uninterrupted_bit_for_bit(
     assert (tmp_path / "half" / store.MODEL).read_bytes() == whole
 
 
-class StopAt:
+class StopAt(Quiet):
     """A watcher that interrupts as Ctrl-C does, after a step."""
 
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def note(self, text: str) -> None: ...
-
-    def stepped(self, progress: Any) -> None:
+    def stepped(self, progress: Progress) -> None:
         if progress.step == self.step:
-            import signal
-
             signal.raise_signal(signal.SIGINT)
-
-    def validated(self, progress: Any, figures: Any, best: bool) -> None: ...
-    def sampled(self, progress: Any, text: str) -> None: ...
-    def saved(self, progress: Any) -> None: ...
 
 
 def test_from_a_run_keeps_its_symbols_and_adds_rows_for_new_ones(

@@ -132,6 +132,7 @@ class Parity:
         assets: Any = None,
         *,
         extend: bool = False,
+        progress: object = None,
     ) -> Prepared[Batch]:
         rng = np.random.default_rng(0)
         train_part = _examples(rng, config.data)

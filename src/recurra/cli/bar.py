@@ -24,12 +24,18 @@ class Bar:
         self._console = console
         self._clock = clock
         self._due = clock()
+        self._reading_due = clock() + EVERY_SECONDS  # what is read at once needs no word
         self._last: Progress | None = None
         # No thread of rich's own: it would wake beside the training loop at any moment.
         self._live = Live(console=console, auto_refresh=False)
 
     def note(self, text: str) -> None:
         self._console.print(Text.assemble(("note:", "yellow"), f" {text}"))
+
+    def reading(self, done: int, total: int) -> None:
+        if (now := self._clock()) >= self._reading_due:
+            self._reading_due = now + EVERY_SECONDS
+            self._live.update(Text(words.reading(done, total), style="dim"), refresh=True)
 
     def stepped(self, progress: Progress) -> None:
         self._last = progress

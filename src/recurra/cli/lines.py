@@ -19,9 +19,15 @@ class Lines:
         self._out = out
         self._clock = clock
         self._due = clock()
+        self._reading_due = clock() + EVERY_SECONDS  # what is read at once needs no word
 
     def note(self, text: str) -> None:
         self._write(f"note: {text}")
+
+    def reading(self, done: int, total: int) -> None:
+        if (now := self._clock()) >= self._reading_due:
+            self._reading_due = now + EVERY_SECONDS
+            self._write(words.reading(done, total))
 
     def stepped(self, progress: Progress) -> None:
         if (now := self._clock()) >= self._due:

@@ -39,6 +39,11 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def reading(done: int, total: int) -> str:
+    """How much of a large text is read."""
+    return f"reading the text: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
+
+
 def place(progress: Progress) -> str:
     """How far training is."""
     done, left = f"{progress.share:.0%} done", f"{duration(progress.eta_seconds)} left"

@@ -29,6 +29,9 @@ class Watcher(Protocol):
     def note(self, text: str) -> None:
         """Something the user should know, one line."""
 
+    def reading(self, done: int, total: int) -> None:
+        """While data are read and encoded: bytes done of all."""
+
     def stepped(self, progress: Progress) -> None:
         """After every optimizer step; must cost microseconds."""
 
@@ -46,6 +49,7 @@ class Quiet:
     """Watches and says nothing."""
 
     def note(self, text: str) -> None: ...
+    def reading(self, done: int, total: int) -> None: ...
     def stepped(self, progress: Progress) -> None: ...
     def validated(self, progress: Progress, figures: Mapping[str, float], best: bool) -> None: ...
     def sampled(self, progress: Progress, text: str) -> None: ...

@@ -21,7 +21,7 @@ from recurra.runtime import CONTEXT, default_context, resolve
 from recurra.task import Prepared
 from recurra.tasks.lm.config import Config, Data
 from recurra.text import files, tokenizers
-from recurra.text.reading import chunks
+from recurra.text.reading import Progress, chunks
 from recurra.text.tokenizers import Tokenizer
 
 Texts = Callable[[], Iterable[str]]
@@ -53,30 +53,33 @@ class Corpus:
             tuple(files.expand(held_out)) if held_out else (),
         )
 
-    def texts(self) -> Iterator[str]:
+    def texts(self, progress: Progress | None = None) -> Iterator[str]:
         """The main text in pieces."""
         if self.main:
-            yield from chunks(self.main, self.data.encoding, raw=self.data.tokens == "byte")
+            raw = self.data.tokens == "byte"
+            yield from chunks(self.main, self.data.encoding, raw=raw, progress=progress)
         else:
             yield builtin.text()[0]
 
-    def all_texts(self) -> Iterator[str]:
+    def all_texts(self, progress: Progress | None = None) -> Iterator[str]:
         """The main and the held-out text in pieces."""
-        yield from self.texts()
+        yield from self.texts(progress)
         yield from chunks(self.held_out, self.data.encoding, raw=self.data.tokens == "byte")
 
-    def vocabulary_texts(self) -> Iterable[str]:
+    def vocabulary_texts(self, progress: Progress | None) -> Iterable[str]:
         """The text that the vocabulary is learned from."""
         if self.data.tokens != "word":
-            return self.all_texts()
+            return self.all_texts(progress)
         if self.held_out or self.data.train_fraction == 1:
-            return self.texts()
+            return self.texts(progress)
         return _leading(self.texts, self.data.train_fraction)
 
-    def encoded(self, tokenizer: Tokenizer) -> tuple[Tokens, list[Tokens]]:
+    def encoded(
+        self, tokenizer: Tokenizer, progress: Progress | None = None
+    ) -> tuple[Tokens, list[Tokens]]:
         """The tokens of the main text and of each held-out file."""
         if self.main:
-            main = token_file.encode_files(self.main, tokenizer, self.data.encoding)
+            main = token_file.encode_files(self.main, tokenizer, self.data.encoding, progress)
         else:
             text, source = builtin.text()
             main = token_file.encode_text(text, tokenizer, source)
@@ -95,9 +98,9 @@ class Corpus:
         return splits.by_fractions(main.ids, (train, valid_share, rest))
 
 
-def fit_tokenizer(corpus: Corpus, old: Tokenizer | None) -> Tokenizer:
+def fit_tokenizer(corpus: Corpus, old: Tokenizer | None, progress: Progress | None) -> Tokenizer:
     """The tokenizer learned from the corpus, or `old` with the corpus's new symbols added."""
-    data, texts = corpus.data, corpus.vocabulary_texts()
+    data, texts = corpus.data, corpus.vocabulary_texts(progress)
     if old is not None:
         return tokenizers.extend(old, texts, min_count=data.min_count, max_vocab=data.max_vocab)
     return tokenizers.fit(
@@ -110,12 +113,18 @@ def fit_tokenizer(corpus: Corpus, old: Tokenizer | None) -> Tokenizer:
 
 
 def prepare(
-    config: Config, names: Sequence[str], streams: Streams, assets: Tokenizer | None, extend: bool
+    config: Config,
+    names: Sequence[str],
+    streams: Streams,
+    assets: Tokenizer | None,
+    *,
+    extend: bool,
+    progress: Progress | None,
 ) -> Prepared[object]:
     """The run's data: tokens, parts, training streams; batch and length as the text allows."""
     corpus = Corpus.find(config.data, names)
-    tokenizer = assets if assets and not extend else fit_tokenizer(corpus, assets)
-    main, others = corpus.encoded(tokenizer)
+    tokenizer = assets if assets and not extend else fit_tokenizer(corpus, assets, progress)
+    main, others = corpus.encoded(tokenizer, progress)
     parts = corpus.parts(main, others)
     batch, seq_len, notes = fit_shape(
         len(parts.train), config.training.batch_size, config.data.seq_len

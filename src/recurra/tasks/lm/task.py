@@ -31,6 +31,7 @@ from recurra.tasks.lm import config as settings
 from recurra.tasks.lm.data import prepare
 from recurra.tasks.lm.evaluate import evaluate
 from recurra.text import tokenizers
+from recurra.text.reading import Progress
 from recurra.text.tokenizers import Tokenizer
 
 VALID_TOKENS = 20_000  # of a validation while training; `evaluate` gives the exact figure
@@ -57,8 +58,9 @@ class LanguageModelTask:
         assets: Any = None,
         *,
         extend: bool = False,
+        progress: Progress | None = None,
     ) -> Prepared[Any]:
-        return prepare(config, files, streams, assets, extend)
+        return prepare(config, files, streams, assets, extend=extend, progress=progress)
 
     def build(self, config: Any, assets: Any, rng: np.random.Generator) -> nn.Module:
         require_room(expected_shapes(config.model, assets.vocab_size))
