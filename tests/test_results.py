@@ -1,0 +1,48 @@
+"""Results show themselves: their arithmetic, their JSON and their HTML."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from recurra.results import Evaluation, Sample, Score
+
+SCORE = Score("ab", ("a", "b"), (math.log(2), math.log(8)), "\n")
+
+
+def test_a_score_is_the_sum_and_mean_of_its_tokens() -> None:
+    # ln 2 + ln 8 = 4 ln 2 over 2 tokens: 2 bits a token, perplexity 4
+    assert math.isclose(SCORE.total_nats, 4 * math.log(2))
+    assert math.isclose(SCORE.bits_per_token, 2.0)
+    assert math.isclose(SCORE.perplexity, 4.0)
+
+
+def test_a_perplexity_past_float64_is_finite() -> None:
+    assert math.isfinite(Score("x", ("x",), (5000.0,), "\n").perplexity)
+
+
+def test_json_keys_name_their_units() -> None:
+    values = json.loads(json.dumps(SCORE.json()))
+    assert values["total_nats"] == SCORE.total_nats
+    assert values["per_token"][1] == {"token": "b", "nats": math.log(8)}
+    evaluation = Evaluation({"nats_per_token_stateful": 1.5}, "the test part", 10)
+    assert evaluation.json() == {
+        "split": "the test part",
+        "tokens": 10,
+        "nats_per_token_stateful": 1.5,
+        "notes": [],
+    }
+
+
+def test_html_never_lets_a_text_become_markup() -> None:
+    hostile = "<script>alert(1)</script>"
+    shown = (
+        Score(hostile, (hostile,), (1.0,), "\n")._repr_html_(),
+        Sample(hostile, hostile, 1.0, 0)._repr_html_(),
+        Evaluation({hostile: 1.0}, hostile, 1)._repr_html_(),
+    )
+    assert all("<script>" not in html for html in shown)
+
+
+def test_a_sample_reads_as_prompt_and_text() -> None:
+    assert str(Sample("To be", ", or not", 3.0, 7)) == "To be, or not"
