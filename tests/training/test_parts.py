@@ -109,7 +109,9 @@ def test_a_smooth_loss_far_above_the_first_stops_training(
     first: float, allowed: float, stopped: float
 ) -> None:
     guard.check_loss(Training(), 1, allowed, allowed, first, 0.1)
-    with pytest.raises(DivergedError, match=r"the loss rose from .* or clip more .--clip-norm 0.25"):
+    with pytest.raises(
+        DivergedError, match=r"the loss rose from .* or clip more .--clip-norm 0.25"
+    ):
         guard.check_loss(Training(), 1, stopped, stopped, first, 0.1)
 
 
