@@ -28,7 +28,7 @@ def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> Evaluatio
     With `files`, on all of their text instead. Raises DataError where that part does not exist.
     """
     model = LanguageModel.open(folder)
-    ids, split = _split(folder, files, asked.split)
+    ids, split = split_tokens(folder, files, asked.split)
     if asked.windows:
         windows = scoring.evaluate_windows(
             model, ids, window=asked.windows, count=asked.window_count, seed=asked.seed
@@ -49,7 +49,7 @@ def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> Evaluatio
     return Evaluation(figures, split, tokens)
 
 
-def _split(folder: Path, files: Sequence[str], split: str) -> tuple[Array, str]:
+def split_tokens(folder: Path, files: Sequence[str], split: str) -> tuple[Array, str]:
     """The tokens that are asked for, and what they are in words."""
     record = store.read_record(folder)
     config = from_json(Config, record.config, f"{folder / store.CONFIG}: config")
