@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -195,3 +197,17 @@ def test_the_torch_model_and_the_runtime_give_the_same_nats(verse: Path, tmp_pat
     scored = run.score("the cat is small", context="\n")
     # float32 networks of 24 units over 16 steps
     np.testing.assert_allclose(scored.nats, expected.numpy(), atol=1e-5)
+
+
+def test_training_needs_neither_cyclopts_nor_matplotlib(verse: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "for name in ('cyclopts', 'rich', 'matplotlib', 'tokenizers', 'tensorboard'):\n"
+        "    sys.modules[name] = None\n"
+        "import recurra\n"
+        f"run = recurra.train('lm', {str(verse)!r}, out={str(tmp_path / 'run')!r}, steps=3,"
+        " hidden_size=8, batch_size=2, seq_len=8)\n"
+        "print(len(run.sample('the', length=5).text))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "5"
