@@ -231,7 +231,7 @@ def test_a_run_that_cannot_go_on_says_why(tmp_path: Path) -> None:
     run = tmp_path / "run"
     config = Config(training=PLAIN)
     fit(run, config, watcher=Stops(10))
-    with pytest.raises(RunError, match="is trained already; go on with: recurra resume"):
+    with pytest.raises(RunError, match=r"is not empty.*go on with it: recurra resume"):
         fit(run, config)
     with pytest.raises(RunError, match=r"does not fit the model: .* expected"):
         fit(run, replace(config, model=Network(hidden_size=9)), resume=True)

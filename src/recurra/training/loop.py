@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from recurra import store
-from recurra.errors import RunError
 from recurra.rng import Streams
 from recurra.task import Prepared, Task
 from recurra.training import card, curve, machine
@@ -35,8 +34,8 @@ def train(
 ) -> Outcome:
     """Trains `model` until the budget is spent, it stops getting better, or Ctrl-C; says how.
 
-    `folder` is made with `record` and the task's assets where there is no run yet; `resume` goes on
-    with the one that is there, where its last save stands. The first Ctrl-C or SIGTERM ends the
+    `folder` is made, with `record`, the task's assets and a first save in it; `resume` goes on with
+    the one that is there, where its last save stands. The first Ctrl-C or SIGTERM ends the
     step, saves and returns; the second raises KeyboardInterrupt.
 
     Raises RunError where the folder cannot be used, DivergedError where the loss does not come
@@ -49,16 +48,12 @@ def train(
             watcher.note(f"this machine has {difference}: the last bits may differ from one run's.")
     else:
         record = dataclasses.replace(record, platform=now)
-        if not (folder / store.CONFIG).exists():
-            assets = task.asset_files(prepared.assets)
-            store.create(folder, record, assets, session.save)
-        elif (folder / store.RESUME).exists():
-            raise RunError(f"{folder} is trained already; go on with: recurra resume {folder}")
+        store.create(folder, record, task.asset_files(prepared.assets), session.save)
     with store.lock(folder), Interrupt() as interrupt:
-        store.write_record(folder, record)
         if resume:
+            store.write_record(folder, record)  # its budget may be new
             session.go_on(folder)
-        session.save(folder)
+            session.save(folder)
         outcome = session.run(folder, interrupt)
         card.write(folder, record, task, model)
         curve.write(folder, watcher)
