@@ -47,5 +47,5 @@ def _diverged(training: Training, step: int, what: str, rate: float) -> Diverged
         clip = " or clip by norm (--clip-norm 1)"
     return DivergedError(
         f"training diverged: {what} at step {step}, learning rate {rate:.3g}. "
-        f"Start again with a lower rate (--learning-rate {training.learning_rate / 4:.2g}){clip}."
+        f"Start again with a lower rate (--learning-rate {float(f'{training.learning_rate / 4:.2g}'):g}){clip}."
     )
