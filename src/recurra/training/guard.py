@@ -45,7 +45,8 @@ def _diverged(training: Training, step: int, what: str, rate: float) -> Diverged
         clip = f" or clip more (--clip-norm {training.clip_norm / 4:g})"
     else:
         clip = " or clip by norm (--clip-norm 1)"
+    lower = float(f"{training.learning_rate / 4:.2g}")
     return DivergedError(
         f"training diverged: {what} at step {step}, learning rate {rate:.3g}. "
-        f"Start again with a lower rate (--learning-rate {float(f'{training.learning_rate / 4:.2g}'):g}){clip}."
+        f"Start again with a lower rate (--learning-rate {lower:g}){clip}."
     )
