@@ -54,6 +54,11 @@ def test_an_unknown_setting_is_answered_with_the_nearest_one() -> None:
         ({"width": 2.5}, r"width = 2.5: must be int, not float"),
         ({"rate": "a"}, r"rate = 'a': must be float or none, not str"),
         ({"width": -1}, r"width = -1: must be positive"),
+        ({"width": 2**63}, r"width = 9223372036854775808: is too large a number"),
+        ({"rate": 10**400}, r"rate = 10+: is too large a number"),
+        ({"rate": float("nan")}, r"rate = nan: must be a finite number"),
+        ({"rate": float("inf")}, r"rate = inf: must be a finite number"),
+        ({"name": "\ud800"}, r"name = '.ud800': must be Unicode text"),
     ],
 )
 def test_a_value_of_the_wrong_type_or_range_is_named(settings: Any, message: str) -> None:

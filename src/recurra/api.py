@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra import __version__, store
-from recurra.config import from_json, to_json, updated
-from recurra.errors import ConfigError, MissingExtraError, RunError
+from recurra.config import from_json, is_text, to_json, updated
+from recurra.data.same import require_readable, require_same
+from recurra.errors import ConfigError, DataError, MissingExtraError
 from recurra.recipe import Recipe, read_recipe
 from recurra.results import Evaluation, Sample, Score
 from recurra.rng import Streams
 from recurra.runtime import LanguageModel, sampling, scoring
+from recurra.text.files import printable
+from recurra.training.settings import BUDGETS
 from recurra.training.watch import Quiet, Watcher
 
 if TYPE_CHECKING:
@@ -140,13 +143,17 @@ def train(
     chosen = _task(name)
     names = [_absolute(file) for file in files or recipe.files]
     seed = seed if seed is not None else recipe.seed or 0
-    folder = Path(out or recipe.out or default_folder(name, names))
-    store.check_new(folder)
     old = Run(start_from) if start_from is not None else None
     if old is not None and old.record.task != name:
         raise ConfigError(f"{old.folder} is a run of {old.record.task!r}, not of {name!r}.")
-    base = _continued(chosen, old) if old else chosen.Config()
-    wanted = updated(base, {**recipe.settings, **settings})
+    base = chosen.Config()
+    if old is not None:
+        base = chosen.continued(_config(chosen, old.folder, old.record), same_data=not names)
+        names = names or old.record.given
+        require_readable(old.folder, names)
+    folder = Path(out or recipe.out or default_folder(name, names))
+    store.check_new(folder)
+    wanted = updated(base, _settings(recipe, settings))
     where = _device(device)
     streams = Streams(seed)
     assets = chosen.read_assets(old.folder) if old else None
@@ -154,8 +161,7 @@ def train(
     prepared = chosen.prepare(wanted, names, streams, assets, extend=True, progress=watcher.reading)
     model = chosen.build(prepared.config, prepared.assets, streams.init)
     if old:
-        weights = store.read_tensors(old.folder / store.MODEL)
-        chosen.warm_start(model, weights, prepared.assets, assets)
+        chosen.warm_start(model, prepared, old.folder)
     arguments = _as_command(name, names, folder, seed, config, start_from, settings)
     record = store.RunRecord(
         kind=chosen.kind,
@@ -165,7 +171,7 @@ def train(
         config=to_json(prepared.config),
         given=names,
         files=[dataclasses.asdict(source) for source in prepared.sources],
-        command=command or arguments,
+        command=printable(command or arguments),
         facts=dict(prepared.facts),
     )
     return _fit(chosen, prepared, model, folder, record, streams, where, watcher, new=True)
@@ -183,12 +189,12 @@ def resume(
     """Goes on with a run where its last save stands; a budget given replaces the run's (in all).
 
     On the CPU the end is bit for bit that of a run that was never interrupted, for budgets in
-    steps or epochs. Raises RunError where the data is no longer what the run was trained on.
+    steps or epochs. Raises DataError where the data is no longer what the run was trained on.
     """
     folder = Path(run)
     record = store.read_record(folder)
     task = _task(record.task)
-    config = from_json(task.Config, record.config, f"{folder / store.CONFIG}: config")
+    config = _config(task, folder, record)
     budget = {"steps": steps, "epochs": epochs, "minutes": minutes}
     if any(value is not None for value in budget.values()):
         config = updated(config, budget)
@@ -197,15 +203,9 @@ def resume(
     streams = Streams(record.seed)
     assets = task.read_assets(folder)
     watcher = watcher or Quiet()
+    require_readable(folder, record.given)
     prepared = task.prepare(config, record.given, streams, assets, progress=watcher.reading)
-    now = {source.name: source.sha256 for source in prepared.sources}
-    for file in record.files:
-        if now.get(file["name"]) != file["sha256"]:
-            raise RunError(
-                f"{file['path'] or file['name']} is not what {folder} was trained on (SHA-256 "
-                f"{now.get(file['name'])}, recorded {file['sha256']}); put it back, or start a "
-                f"new run with --from {folder}."
-            )
+    require_same(folder, record.files, prepared.sources)
     model = task.build(prepared.config, assets, streams.init)
     return _fit(task, prepared, model, folder, record, streams, where, watcher, new=False)
 
@@ -251,7 +251,11 @@ def _fit(
 
 
 def _absolute(file: str | Path) -> str:
-    return "-" if str(file) == "-" else str(Path(file).absolute())
+    """The file's absolute path, '-' as it is; DataError where config.json could not hold it."""
+    name = "-" if str(file) == "-" else str(Path(file).absolute())
+    if not is_text(name):
+        raise DataError(f"{name!r}: its name is not UTF-8. Rename it, or pipe its text in with -.")
+    return name
 
 
 def _task(name: str) -> Task:
@@ -277,10 +281,20 @@ def _device(name: str) -> torch.device:
     return torch.device(found if name == "auto" else name)
 
 
-def _continued(task: Task, old: Run) -> Any:
-    """The config of a run that starts from another: its network and data, fresh training."""
-    config = from_json(task.Config, old.record.config, f"{old.folder / store.CONFIG}: config")
-    return dataclasses.replace(config, training=task.Config().training)
+def _config(task: Task, folder: Path, record: store.RunRecord) -> Any:
+    """The config of the run in `folder`; ConfigError where it is damaged."""
+    return from_json(task.Config, record.config, f"{folder / store.CONFIG}: config")
+
+
+def _settings(recipe: Recipe, given: dict[str, Any]) -> dict[str, Any]:
+    """The recipe's settings with those given in place; a budget that is given is the only one."""
+    rebudgeted = any(given.get(name) is not None for name in BUDGETS)
+    kept = {
+        name: value
+        for name, value in recipe.settings.items()
+        if not (rebudgeted and name in BUDGETS)
+    }
+    return {**kept, **given}
 
 
 def _as_command(

@@ -8,6 +8,7 @@ default was chosen by measurement or taken from somewhere, its provenance.
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -16,6 +17,8 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from recurra.errors import ConfigError, did_you_mean
 
 C = TypeVar("C")
+
+LARGEST = 2**63  # no whole number of a setting reaches it
 
 
 def option(default: Any, help: str, *, why: str = "a guess") -> Any:
@@ -108,11 +111,24 @@ def from_json(kind: type[C], values: Any, where: str = "config") -> C:
 def _checked(name: str, value: Any, kind: Any) -> Any:
     """`value` if it is of the annotated type (an int passes for a float), else ConfigError."""
     accepted = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
-    if type(value) is int and float in accepted and int not in accepted:
-        return float(value)
-    if value is None and type(None) in accepted:
-        return value
-    if type(value) in accepted:
+    if type(value) is int:
+        require(abs(value) < LARGEST, name, value, "is too large a number")
+        if float in accepted and int not in accepted:
+            return float(value)
+    if type(value) is float:
+        require(math.isfinite(value), name, value, "must be a finite number")
+    if type(value) is str:
+        require(is_text(value), name, value, "must be Unicode text")
+    if (value is None and type(None) in accepted) or type(value) in accepted:
         return value
     wanted = " or ".join("none" if one is type(None) else one.__name__ for one in accepted)
     raise ConfigError(f"{name} = {value!r}: must be {wanted}, not {type(value).__name__}.")
+
+
+def is_text(value: str) -> bool:
+    """Whether it can be written as UTF-8; a lone surrogate (bytes of no encoding) cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

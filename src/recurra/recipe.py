@@ -18,7 +18,6 @@ Files are checked against their size and hash before anything is read into a mod
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import ConfigError, DataError, did_you_mean
+from recurra.text.files import describe
 
 KEYS = ("task", "seed", "out", "files", "settings", "about")
 FILE_KEYS = ("path", "origin", "bytes", "sha256")
@@ -55,11 +55,11 @@ def read_recipe(path: str | Path) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
         raise ConfigError(f"{path} is not a TOML file: {error}.") from None
     _check_keys(str(path), table, KEYS)
     for key, kind in (("task", str), ("seed", int), ("out", str), ("settings", dict)):
-        if key in table and not isinstance(table[key], kind):
+        if key in table and type(table[key]) is not kind:
             raise ConfigError(f"{path}: {key} must be a {kind.__name__}, not {table[key]!r}.")
     entries = table.get("files", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -89,8 +89,7 @@ def _verified(recipe: Path, entry: Mapping[str, Any]) -> str:
     if entry.get("bytes", size) != size:
         raise DataError(f"{path} has {size} bytes; {recipe} was made on {entry['bytes']}.")
     if "sha256" in entry:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = describe(path).sha256
         if digest != entry["sha256"]:
             raise DataError(f"{path} has SHA-256 {digest}; {recipe} names {entry['sha256']}.")
     return str(path)

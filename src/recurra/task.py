@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recurra.results import Evaluation
@@ -120,12 +119,17 @@ class Task(Protocol):
     def read_assets(self, folder: Path) -> Any:
         """The assets from a run folder's files; RunError where they are damaged."""
 
-    def warm_start(
-        self, model: nn.Module, old: Mapping[str, NDArray[Any]], assets: Any, old_assets: Any
-    ) -> None:
-        """Copies `old` weights (arrays by name) into `model`; new symbols keep their new rows.
+    def continued(self, old: Any, *, same_data: bool) -> Any:
+        """The Config that a run which starts from one with Config `old` begins with.
 
-        Raises ConfigError where the two networks are not of one shape.
+        It keeps the network and what the assets fix, and with `same_data` how the data were read
+        and split. Training starts afresh.
+        """
+
+    def warm_start(self, model: nn.Module, prepared: Prepared[Any], old: Path) -> None:
+        """Copies the weights of the run in folder `old` into `model`; new symbols keep their rows.
+
+        Raises ConfigError where the two networks differ, RunError where `old` is damaged.
         """
 
     def evaluate(

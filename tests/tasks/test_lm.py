@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import torch
 
 import recurra
 from recurra import store
-from recurra.config import from_json
+from recurra.config import from_json, updated
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.rng import Streams
 from recurra.tasks import load
@@ -126,7 +127,7 @@ def test_from_a_run_keeps_its_symbols_and_adds_rows_for_new_ones(
 def test_a_changed_file_is_not_resumed_on(verse: Path, tmp_path: Path) -> None:
     recurra.train("lm", verse, out=tmp_path / "run", steps=5, **SMALL)
     verse.write_text(VERSE * 41)
-    with pytest.raises(RunError, match=r"is not what .* was trained on"):
+    with pytest.raises(DataError, match=r"is not what .* was trained on"):
         recurra.resume(tmp_path / "run", steps=10)
 
 
@@ -211,3 +212,154 @@ def test_training_needs_neither_cyclopts_nor_matplotlib(verse: Path, tmp_path: P
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "5"
+
+
+def test_files_in_another_order_are_not_resumed_on(tmp_path: Path) -> None:
+    names = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    names[0].write_text(VERSE * 20)
+    names[1].write_text(VERSE.upper() * 20)
+    recurra.train("lm", *names, out=tmp_path / "run", steps=2, **SMALL)
+    one, two = (path.read_text() for path in names)
+    names[0].write_text(two)
+    names[1].write_text(one)
+    with pytest.raises(DataError, match=r"one\.txt is not what"):
+        recurra.resume(tmp_path / "run", steps=4)
+
+
+def test_a_file_added_to_the_folder_is_named_when_going_on(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_text(VERSE * 20)
+    recurra.train("lm", folder, out=tmp_path / "run", steps=2, **SMALL)
+    (folder / "b.txt").write_text("more")
+    with pytest.raises(DataError, match=r"b\.txt was not there"):
+        recurra.resume(tmp_path / "run", steps=4)
+    with pytest.raises(DataError, match=r"b\.txt was not there"):
+        recurra.load(tmp_path / "run").evaluate()
+
+
+def test_a_file_taken_from_the_folder_is_named_when_going_on(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_text(VERSE * 20)
+    (folder / "b.txt").write_text("more")
+    recurra.train("lm", folder, out=tmp_path / "run", steps=2, **SMALL)
+    (folder / "b.txt").unlink()
+    with pytest.raises(DataError, match=r"b\.txt is no longer among the files"):
+        recurra.resume(tmp_path / "run", steps=4)
+
+
+def test_the_words_known_are_those_of_the_training_part_and_no_others(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    # 2,000 words of 5 letters, then 2,000 of 1: by words the border is at 1,800 of 4,000
+    text.write_text(" ".join([*(f"w{index:04}" for index in range(2000)), *"abcdefghij" * 200]))
+    task = load("lm")
+    asked = {"tokens": "word", "train_fraction": 0.45, "valid_fraction": 0.5}
+    prepared = task.prepare(updated(task.Config(), asked), [str(text)], Streams(0))
+    known = set(prepared.assets.vocabulary.symbols) - {"<unk>", "<eos>"}
+    assert known == {f"w{index:04}" for index in range(1800)}
+    assert prepared.facts["train_tokens"] == 1800
+
+
+def test_all_words_are_known_where_nothing_is_held_out(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("one two three four five six seven eight nine ten")
+    task = load("lm")
+    config = updated(task.Config(), {"tokens": "word"})
+    prepared = task.prepare(config, [str(text)], Streams(0))
+    assert prepared.valid is None
+    assert prepared.assets.unseen(text.read_text()) == []
+
+
+def test_from_a_run_without_data_goes_on_with_that_run_s_own_text(
+    verse: Path, tmp_path: Path
+) -> None:
+    old = recurra.train("lm", verse, out=tmp_path / "old", steps=2, tokens="word", **SMALL)
+    new = recurra.train(start_from=old.folder, task="lm", out=tmp_path / "new", steps=1)
+    assert new.record.given == old.record.given == [str(verse)]
+    assert new.record.config["data"] == old.record.config["data"]
+    assert new.record.config["model"] == old.record.config["model"]
+
+
+def test_from_a_run_with_other_data_takes_its_tokens_and_not_its_held_out_files(
+    verse: Path, tmp_path: Path
+) -> None:
+    held_out = tmp_path / "held_out.txt"
+    held_out.write_text(VERSE * 10)
+    old = recurra.train(
+        "lm", verse, out=tmp_path / "old", steps=2, tokens="byte", valid_file=str(held_out), **SMALL
+    )
+    more = tmp_path / "more.txt"
+    more.write_text(VERSE * 60)
+    new = recurra.train("lm", more, start_from=old.folder, out=tmp_path / "new", steps=1)
+    assert new.record.config["data"]["tokens"] == "byte"
+    assert new.record.config["data"]["valid_file"] is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        # of one shape with the old run's weights, and another function
+        ({"cell": "gru_reset_before"}, "cell = 'gru_reset_before', and 'gru' in"),
+        ({"num_layers": 1}, "num_layers = 1, and 2 in"),
+        ({"num_layers": 3}, "num_layers = 3, and 2 in"),
+        ({"hidden_size": 12}, "hidden_size = 12, and 24 in"),
+        ({"tokens": "byte"}, "tokens = 'byte': the run started from has char tokens"),
+    ],
+)
+def test_from_a_run_with_another_network_is_refused(
+    verse: Path, tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
+    old = recurra.train(
+        "lm", verse, out=tmp_path / "old", steps=1, cell="gru", num_layers=2, **SMALL
+    )
+    with pytest.raises(ConfigError, match=message):
+        recurra.train("lm", verse, start_from=old.folder, out=tmp_path / "new", steps=1, **settings)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_prompt_the_model_cannot_read_is_refused_before_training(
+    verse: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"prompt = 'Ω': .*'Ω'"):
+        recurra.train("lm", verse, out=tmp_path / "run", steps=1, prompt="Ω", **SMALL)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_budget_given_beside_a_recipe_replaces_the_recipe_s(verse: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f'task = "lm"\n[[files]]\npath = "{verse}"\n[settings]\nepochs = 50\n')
+    run = recurra.train(config=recipe, out=tmp_path / "run", steps=2, **SMALL)
+    assert run.outcome is not None
+    assert run.outcome.steps == 2
+    assert run.record.config["training"]["epochs"] is None
+
+
+def test_a_file_name_that_is_not_utf8_is_refused_in_words(tmp_path: Path) -> None:
+    name = str(tmp_path / "bad\udcff.txt")
+    with pytest.raises(DataError, match="its name is not UTF-8"):
+        recurra.train("lm", name, out=tmp_path / "run", steps=1)
+
+
+def test_a_run_trained_on_standard_input_asks_for_it_again(
+    verse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Typed(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return self.typed
+
+        typed = False
+
+    monkeypatch.setattr(sys, "stdin", Typed(io.BytesIO(verse.read_bytes())))
+    recurra.train("lm", "-", out=tmp_path / "run", steps=2, **SMALL)
+    terminal = Typed(io.BytesIO(b""))
+    terminal.typed = True
+    monkeypatch.setattr(sys, "stdin", terminal)
+    with pytest.raises(DataError, match="pipe the same text in again"):
+        recurra.resume(tmp_path / "run", steps=4)
+    with pytest.raises(DataError, match="pipe the same text in again"):
+        recurra.load(tmp_path / "run").evaluate()
+    monkeypatch.setattr(sys, "stdin", Typed(io.BytesIO(verse.read_bytes())))
+    resumed = recurra.resume(tmp_path / "run", steps=4)
+    assert resumed.outcome is not None
+    assert resumed.outcome.steps == 4

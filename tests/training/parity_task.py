@@ -5,14 +5,13 @@ With `carry` the state after a batch is where the next begins, so that resuming 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recurra import cells, store
@@ -172,10 +171,12 @@ class Parity:
     def read_assets(self, folder: Path) -> Any:
         return "the labels"
 
-    def warm_start(
-        self, model: nn.Module, old: Mapping[str, NDArray[Any]], assets: Any, old_assets: Any
-    ) -> None:
-        model.load_state_dict({name: torch.from_numpy(value) for name, value in old.items()})
+    def continued(self, old: Any, *, same_data: bool) -> Any:
+        return replace(old, training=_training())
+
+    def warm_start(self, model: nn.Module, prepared: Prepared[Any], old: Path) -> None:
+        weights = store.read_tensors(old / store.MODEL)
+        model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
 
     def evaluate(
         self, folder: Path, files: Sequence[str], asked: Any, device: torch.device

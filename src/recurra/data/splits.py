@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from recurra.config import require
 from recurra.data.token_file import Array
+
+Fractions: TypeAlias = tuple[float, float, float]
 
 MIN_HELD_OUT = 100  # tokens; a figure over fewer says nothing
 FRACTIONS = (0.9, 0.05, 0.05)  # train, valid, test
@@ -25,12 +28,12 @@ class Parts:
     notes: tuple[str, ...] = ()
 
 
-def by_fractions(ids: Array, fractions: tuple[float, float, float] = FRACTIONS) -> Parts:
-    """The tokens cut in three, in order: train, valid, test.
+def sizes(total: int, fractions: Fractions) -> tuple[int, int, int]:
+    """How many of `total` tokens train, valid and test get; 0 where a part does not exist.
 
     Each border is rounded down, and the last part that is not 0 takes what is left: 0.9, 0.1, 0 of
     1,115,394 tokens are 1,003,854, 111,540 and none. Where a part that was asked for would have
-    under MIN_HELD_OUT tokens nothing is held out, and a note says so.
+    under MIN_HELD_OUT tokens nothing is held out.
 
     Raises ConfigError for fractions that are negative or do not add up to 1.
     """
@@ -41,17 +44,29 @@ def by_fractions(ids: Array, fractions: tuple[float, float, float] = FRACTIONS) 
         "must be three fractions, train above 0, that add up to 1",
     )
     train, valid, test = fractions
-    total = len(ids)
     first = _floor(total * train) if valid or test else total
     second = _floor(total * (train + valid)) if test else total
-    sizes = [size for size, share in ((second - first, valid), (total - second, test)) if share]
-    if sizes and min(sizes) < MIN_HELD_OUT:
-        note = f"the text has only {total:,} tokens: {_nothing_held_out()}"
+    parts = first, second - first, total - second
+    if any(
+        size < MIN_HELD_OUT for size, share in zip(parts[1:], (valid, test), strict=True) if share
+    ):
+        return total, 0, 0
+    return parts
+
+
+def by_fractions(ids: Array, fractions: Fractions = FRACTIONS) -> Parts:
+    """The tokens cut in order into train, valid and test of those `sizes`.
+
+    A note says where nothing is held out, though it was asked for, or nothing to validate on.
+    """
+    train, valid, test = sizes(len(ids), fractions)
+    if not valid and not test and max(fractions[1:]):
+        note = f"the text has only {len(ids):,} tokens: {_nothing_held_out()}"
         return Parts(ids, None, None, (note,))
     return Parts(
-        ids[:first],
-        ids[first:second] if valid else None,
-        ids[second:] if test else None,
+        ids[:train],
+        ids[train : train + valid] if valid else None,
+        ids[train + valid :] if test else None,
         () if valid else (f"no validation part: {_nothing_held_out()}",),
     )
 

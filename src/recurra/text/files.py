@@ -70,7 +70,13 @@ def describe(path: Path) -> Source:
             digest.update(block)
             size += len(block)
     spooled = path.parent.name.startswith(_SPOOL)
-    return Source("-" if spooled else str(path), path.name, size, digest.hexdigest())
+    name = "-" if spooled else printable(str(path))
+    return Source(name, printable(path.name), size, digest.hexdigest())
+
+
+def printable(name: str) -> str:
+    """The name with bytes of no encoding, which Python holds as lone surrogates, as \\xNN."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def opened(path: Path) -> BinaryIO:

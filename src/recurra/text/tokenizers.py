@@ -12,6 +12,7 @@ from recurra.text import _bytes, _char, _format, _word
 from recurra.text._tokenizer import Ids as Ids
 from recurra.text._tokenizer import TextStream as TextStream
 from recurra.text._tokenizer import Tokenizer as Tokenizer
+from recurra.text._word import words as words
 from recurra.text.vocabulary import check_limits
 
 KINDS = ("char", "byte", "word", "bpe")

@@ -8,6 +8,7 @@ from recurra.config import option, require
 
 OPTIMIZERS = ("adam", "adamw", "adagrad", "rmsprop", "sgd")
 SCHEDULES = ("constant", "exponential", "cosine", "plateau")
+BUDGETS = ("steps", "epochs", "minutes")  # at most one of them is given
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -83,7 +84,7 @@ class Training:
     )
 
     def __post_init__(self) -> None:
-        given = [name for name in ("steps", "epochs", "minutes") if getattr(self, name) is not None]
+        given = [name for name in BUDGETS if getattr(self, name) is not None]
         require(len(given) <= 1, "budget", given, "give one of steps, epochs and minutes")
         for name in given:
             require(getattr(self, name) > 0, name, getattr(self, name), "must be positive")

@@ -16,13 +16,14 @@ from recurra.data import builtin, splits, token_file
 from recurra.data.splits import Parts
 from recurra.data.streams import TokenStreams, fit_shape
 from recurra.data.token_file import Array, Tokens
+from recurra.errors import ConfigError, DataError
 from recurra.rng import Streams
 from recurra.runtime import CONTEXT, default_context, resolve
 from recurra.task import Prepared
 from recurra.tasks.lm.config import Config, Data
 from recurra.text import files, tokenizers
 from recurra.text.reading import Progress, chunks
-from recurra.text.tokenizers import Tokenizer
+from recurra.text.tokenizers import Tokenizer, words
 
 Texts = Callable[[], Iterable[str]]
 
@@ -70,9 +71,17 @@ class Corpus:
         """The text that the vocabulary is learned from."""
         if self.data.tokens != "word":
             return self.all_texts(progress)
-        if self.held_out or self.data.train_fraction == 1:
+        if self.held_out:
             return self.texts(progress)
-        return _leading(self.texts, self.data.train_fraction)
+        total = sum(len(words(text)) for text in self.texts(progress))
+        train, _, _ = splits.sizes(total, self.fractions)
+        return _leading(self.texts, train)
+
+    @property
+    def fractions(self) -> splits.Fractions:
+        """Train, valid and test, where no files are held out."""
+        train, valid = self.data.train_fraction, self.data.valid_fraction
+        return train, valid, max(0.0, round(1 - train - valid, 9))
 
     def encoded(
         self, tokenizer: Tokenizer, progress: Progress | None = None
@@ -93,15 +102,19 @@ class Corpus:
         if self.held_out:
             valid, test = [*(tokens.ids for tokens in others), None][:2]
             return splits.by_files(main.ids, valid, test)
-        train, valid_share = self.data.train_fraction, self.data.valid_fraction
-        rest = max(0.0, round(1 - train - valid_share, 9))
-        return splits.by_fractions(main.ids, (train, valid_share, rest))
+        return splits.by_fractions(main.ids, self.fractions)
 
 
 def fit_tokenizer(corpus: Corpus, old: Tokenizer | None, progress: Progress | None) -> Tokenizer:
     """The tokenizer learned from the corpus, or `old` with the corpus's new symbols added."""
     data, texts = corpus.data, corpus.vocabulary_texts(progress)
     if old is not None:
+        require(
+            old.kind == data.tokens,
+            "tokens",
+            data.tokens,
+            f"the run started from has {old.kind} tokens",
+        )
         return tokenizers.extend(old, texts, min_count=data.min_count, max_vocab=data.max_vocab)
     return tokenizers.fit(
         data.tokens,
@@ -124,6 +137,7 @@ def prepare(
     """The run's data: tokens, parts, training streams; batch and length as the text allows."""
     corpus = Corpus.find(config.data, names)
     tokenizer = assets if assets and not extend else fit_tokenizer(corpus, assets, progress)
+    _check_prompt(config.data.prompt, tokenizer)
     main, others = corpus.encoded(tokenizer, progress)
     parts = corpus.parts(main, others)
     batch, seq_len, notes = fit_shape(
@@ -161,6 +175,14 @@ def prepare(
     )
 
 
+def _check_prompt(prompt: str, tokenizer: Tokenizer) -> None:
+    """ConfigError unless samples can begin with the prompt: hours later it would be too late."""
+    try:
+        tokenizer.encode(prompt)
+    except DataError as error:
+        raise ConfigError(f"prompt = {prompt!r}: {error}") from None
+
+
 def _absolute(name: str | None) -> str | None:
     return None if name is None else str(Path(name).absolute())
 
@@ -169,11 +191,11 @@ def _length(part: Array | None) -> int:
     return 0 if part is None else len(part)
 
 
-def _leading(texts: Texts, share: float) -> Iterator[str]:
-    """The first `share` of the text's characters."""
-    left = int(share * sum(len(text) for text in texts()))
+def _leading(texts: Texts, count: int) -> Iterator[str]:
+    """The first `count` words (ends of lines among them) of the text."""
     for text in texts():
-        yield text[:left]
-        left -= len(text)
-        if left <= 0:
+        found = words(text)
+        yield text if len(found) <= count else " ".join(found[:count])
+        count -= len(found)
+        if count <= 0:
             return

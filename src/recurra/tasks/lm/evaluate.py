@@ -12,6 +12,7 @@ from pathlib import Path
 
 from recurra import store
 from recurra.config import from_json
+from recurra.data.same import require_readable, require_same
 from recurra.data.token_file import Array
 from recurra.errors import DataError
 from recurra.results import Evaluation
@@ -49,22 +50,26 @@ def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> Evaluatio
     return Evaluation(figures, split, tokens)
 
 
+def read_config(folder: Path) -> Config:
+    """The settings of the run in `folder`; ConfigError where they are damaged."""
+    record = store.read_record(folder)
+    return from_json(Config, record.config, f"{folder / store.CONFIG}: config")
+
+
 def split_tokens(folder: Path, files: Sequence[str], split: str) -> tuple[Array, str]:
     """The tokens that are asked for, and what they are in words."""
-    record = store.read_record(folder)
-    config = from_json(Config, record.config, f"{folder / store.CONFIG}: config")
+    record, config = store.read_record(folder), read_config(folder)
     tokenizer = read_tokenizer(store.read_bytes(folder / TOKENIZER))
     if files:
         data = dataclasses.replace(config.data, valid_file=None, test_file=None)
         tokens, _ = Corpus.find(data, files).encoded(tokenizer)
         return tokens.ids, f"all of {', '.join(files)}"
+    require_readable(folder, record.given)
     corpus = Corpus.find(config.data, record.given)
     main, others = corpus.encoded(tokenizer)
-    now = [source.sha256 for tokens in (main, *others) for source in tokens.sources]
-    if now != [file["sha256"] for file in record.files]:
-        raise DataError(
-            f"the text of {folder} has changed since it was trained on; name the file to evaluate."
-        )
+    require_same(
+        folder, record.files, [source for each in (main, *others) for source in each.sources]
+    )
     parts = corpus.parts(main, others)
     if split == "auto":
         split = next(

@@ -5,13 +5,13 @@ Its data are in data.py, its figures in evaluate.py; scoring and sampling are th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from recurra import store
@@ -24,12 +24,12 @@ from recurra.models.language_model import LanguageModel, arrays
 from recurra.models.size import require_room
 from recurra.results import Evaluation
 from recurra.rng import Streams
-from recurra.runtime import CONTEXT, TOKENIZER, expected_shapes, sampling
+from recurra.runtime import CONTEXT, TOKENIZER, expected_shapes, resolve, sampling
 from recurra.runtime import LanguageModel as RuntimeModel
 from recurra.task import Loss, Prepared, Validation
 from recurra.tasks.lm import config as settings
 from recurra.tasks.lm.data import prepare
-from recurra.tasks.lm.evaluate import evaluate
+from recurra.tasks.lm.evaluate import evaluate, read_config
 from recurra.text import tokenizers
 from recurra.text.reading import Progress
 from recurra.text.tokenizers import Tokenizer
@@ -37,6 +37,7 @@ from recurra.text.tokenizers import Tokenizer
 VALID_TOKENS = 20_000  # of a validation while training; `evaluate` gives the exact figure
 VALID_STREAMS = 32
 VALID_STEPS = 256  # at a time, to bound the logits that are held at once
+FREE_AT_WARM_START = ("dropout", "locked_dropout")  # settings without a weight of their own
 TEMPERATURE = 0.8  # of the samples drawn while training: less noise than 1, little repetition
 
 
@@ -110,30 +111,30 @@ class LanguageModelTask:
     def read_assets(self, folder: Path) -> Any:
         return tokenizers.from_json(store.read_bytes(folder / TOKENIZER))
 
-    def warm_start(
-        self, model: nn.Module, old: Mapping[str, NDArray[Any]], assets: Any, old_assets: Any
-    ) -> None:
-        known = old_assets.vocab_size
-        one_hot = "embedding.weight" not in old
+    def continued(self, old: Any, *, same_data: bool) -> Any:
+        new = settings.Config()
+        data = old.data if same_data else dataclasses.replace(new.data, tokens=old.data.tokens)
+        return dataclasses.replace(new, model=old.model, data=data)
+
+    def warm_start(self, model: nn.Module, prepared: Prepared[Any], old: Path) -> None:
+        config = read_config(old)
+        here, there = resolve(prepared.config.model), resolve(config.model)
+        for item in dataclasses.fields(there):
+            value, before = getattr(here, item.name), getattr(there, item.name)
+            if value != before and item.name not in FREE_AT_WARM_START:
+                raise ConfigError(
+                    f"{item.name} = {value!r}, and {before!r} in {old}, the run started from: "
+                    "leave it as it was there."
+                )
+        known = self.read_assets(old).vocab_size
+        weights = store.read_tensors(old / store.MODEL, expected_shapes(there, known))
         for name, value in model.state_dict().items():
-            if name not in old:
-                raise ConfigError(
-                    f"the run started from has no weight {name}: same cell and layers?"
-                )
-            before = torch.from_numpy(old[name])
-            by_symbol = name.startswith(("embedding.", "projection."))
-            if by_symbol:
-                place: Any = slice(known)
-            elif one_hot and name == "recurrent.l0.weight_ih":
-                place = (slice(None), slice(known))
-            else:
-                place = slice(None)
-            if value[place].shape != before.shape:
-                raise ConfigError(
-                    f"{name} is {tuple(value.shape)} here but {tuple(before.shape)} in the run "
-                    "started from: leave the network's settings as they were."
-                )
-            value[place] = before  # the state_dict's tensors are the model's own
+            place: tuple[slice, ...] = ()
+            if name.startswith(("embedding.", "projection.")):
+                place = (slice(known),)
+            elif name == "recurrent.l0.weight_ih" and not there.embedding_size:
+                place = (slice(None), slice(known))  # one-hot: a column a symbol
+            value[place] = torch.from_numpy(weights[name])  # the state_dict's are the model's own
 
     def evaluate(
         self, folder: Path, files: Sequence[str], asked: Any, device: torch.device

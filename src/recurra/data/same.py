@@ -1,0 +1,49 @@
+"""Whether the text of a run is still there, and still the one it was trained on.
+
+Files are compared in order by their SHA-256: the same files in another order are another text.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from recurra.errors import DataError
+from recurra.text.files import Source
+
+
+def require_readable(folder: Path, given: Sequence[str]) -> None:
+    """Nothing unless the run in `folder` was trained on standard input and none is piped in now."""
+    if "-" in given and sys.stdin.isatty():
+        raise DataError(
+            f"{folder} was trained on standard input: pipe the same text in again "
+            f"(… | recurra resume {folder}), or name a file where the command takes one."
+        )
+
+
+def require_same(
+    folder: Path, recorded: Sequence[Mapping[str, Any]], now: Sequence[Source]
+) -> None:
+    """Nothing if `now` are the files that the run in `folder` recorded, in their order.
+
+    Raises DataError naming the first that differs.
+    """
+    for file, source in zip_longest(recorded, now):
+        if file is not None and source is not None and file["sha256"] == source.sha256:
+            continue
+        if file is None:
+            what = f"{source.path or source.name} was not there when {folder} was trained"
+        elif source is None:
+            what = f"{file['path'] or file['name']} is no longer among the files of {folder}"
+        else:
+            what = (
+                f"{source.path or source.name} is not what {folder} was trained on (SHA-256 "
+                f"{source.sha256}, recorded for {file['name']}: {file['sha256']})"
+            )
+        raise DataError(
+            f"{what}. Put the files back as they were, or start a new run: "
+            f"recurra train … --from {folder}."
+        )
