@@ -218,7 +218,7 @@ def fit(
     prepared = task.prepare(config, [], streams)
     model = task.build(config, None, streams.init)
     if resume:
-        record = store.read_record(folder)
+        record = replace(store.read_record(folder), config=to_json(config))
     else:
         record = store.RunRecord(
             kind=task.kind,

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
-from collections.abc import Mapping
+import struct
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
 
 from recurra import store
 from recurra.errors import RunError
-from recurra.training import curve
+from recurra.task import Loss
+from recurra.training import curve, resume
 from recurra.training.settings import OPTIMIZERS, Training
 from recurra.training.watch import Progress, Quiet
-from tests.training.parity_task import Config, Data, Network, fit
-
-# The rest of a record must be equal; these depend on the clock.
-TIMES = ("seconds", "tokens_per_second", "eta_seconds")
+from tests.training.compare import assert_same_run, metrics, scalars
+from tests.training.parity_task import Batch, Config, Data, Network, Parity, fit
 
 PLAIN = Training(
     steps=40, batch_size=8, learning_rate=0.02, validate_every=7, sample_every=9, save_every=1e6
@@ -31,7 +35,7 @@ PLAIN = Training(
 @pytest.fixture(autouse=True)
 def _no_curve(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than these runs train."""
-    monkeypatch.setattr(curve, "write", lambda folder, watcher: None)
+    monkeypatch.setattr(curve, "write", lambda folder, records, watcher: None)
 
 
 class Kill(Exception):
@@ -53,32 +57,6 @@ class Stops(Quiet):
             raise Kill
         if progress.step == self.step:
             os.kill(os.getpid(), signal.SIGINT)
-
-
-def metrics(folder: Path) -> list[dict[str, Any]]:
-    """The records without what depends on the clock."""
-    return [
-        {name: value for name, value in record.items() if name not in TIMES}
-        for record in store.read_metrics(folder)
-    ]
-
-
-def scalars(folder: Path) -> dict[str, Any]:
-    """What the resume file holds besides tensors, without what depends on the clock."""
-    found: dict[str, Any] = json.loads(store.read_header(folder / store.RESUME).metadata["scalars"])
-    del found["state"]["seconds"], found["metrics_size"]  # a second has more or fewer digits
-    return found
-
-
-def assert_same_run(one: Path, other: Path) -> None:
-    """Both folders hold the same training, bit for bit."""
-    assert (one / store.MODEL).read_bytes() == (other / store.MODEL).read_bytes()
-    ours, theirs = (store.read_tensors(folder / store.RESUME) for folder in (one, other))
-    assert set(ours) == set(theirs)
-    for name, array in ours.items():
-        assert array.tobytes() == theirs[name].tobytes(), name
-    assert scalars(one) == scalars(other)
-    assert metrics(one) == metrics(other)
 
 
 def whole_and_parts(tmp_path: Path, config: Config, stops: list[Stops]) -> None:
@@ -256,6 +234,15 @@ def test_a_run_that_cannot_go_on_says_why(tmp_path: Path) -> None:
         ({"streams": {}}, "data position cannot be restored"),
         ({"batches": {"position": 1}}, "data position cannot be restored"),
         ({"carried": "float32"}, "carried state is damaged"),
+        ({"streams": 3}, "data position cannot be restored"),
+        ({"streams": {"init": "x"}}, "data position cannot be restored"),
+        ({"streams": {"init": {"state": []}}}, "data position cannot be restored"),
+        ({"batches": [1]}, "data position cannot be restored"),
+        ({"precision": 3, "batches": None}, "data position cannot be restored"),
+        ({"state": {"step": math.nan}}, r"scalars are not JSON \(Out of range float"),
+        ({"state": {"seconds": math.inf}}, r"scalars are not JSON \(Out of range float"),
+        ({"state": {"seconds": 10**400}}, r"scalars are not JSON \(an integer is past any float"),
+        ({"carried": "\ud800"}, "scalars are a string in it is not text"),
         ({"metrics_size": -1}, "lacks its scalars"),
         ({"metrics_size": "1"}, "lacks its scalars"),
     ],
@@ -270,3 +257,114 @@ def test_damaged_scalars_are_refused(
     store.save_tensors(run / store.RESUME, tensors, {"scalars": json.dumps({**found, **change})})
     with pytest.raises(RunError, match=message):
         fit(run, Config(training=PLAIN), resume=True)
+
+
+def test_the_config_keeps_its_budget_where_the_resume_file_is_damaged(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    fit(run, Config(training=PLAIN), watcher=Stops(10))
+    before = (run / store.CONFIG).read_bytes()
+    (run / store.RESUME).write_bytes((run / store.RESUME).read_bytes()[:-1])
+    with pytest.raises(RunError, match=r"resume\.safetensors is damaged"):
+        fit(run, Config(training=replace(PLAIN, steps=50)), resume=True)
+    assert (run / store.CONFIG).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda carried, structure: ({"0": carried["0"][:, :-1]}, structure),
+        lambda carried, structure: ({"0": carried["0"][:-1]}, structure),
+        lambda carried, structure: ({"0": carried["0"].astype(np.float64)}, "float64"),
+        lambda carried, structure: (carried, "float32"),
+        lambda carried, structure: (carried, {"fields": [], "items": ["float32", None]}),
+        lambda carried, structure: ({}, {"fields": [], "items": [None]}),
+    ],
+    ids=["H", "B", "type", "a tensor", "two layers", "no tensor"],
+)
+def test_a_carried_state_of_another_model_is_refused_in_one_line(
+    tmp_path: Path, change: Callable[[Any, Any], tuple[dict[str, NDArray[Any]], Any]]
+) -> None:
+    run = tmp_path / "run"
+    config = Config(model=Network(carry=True), training=PLAIN)
+    fit(run, config, watcher=Stops(10))
+    found = json.loads(store.read_header(run / store.RESUME).metadata["scalars"])
+    tensors = store.read_tensors(run / store.RESUME)
+    carried, found["carried"] = change({"0": tensors.pop("carried/0")}, found["carried"])
+    tensors |= {f"carried/{name}": array for name, array in carried.items()}
+    store.save_tensors(run / store.RESUME, tensors, {"scalars": json.dumps(found)})
+    with pytest.raises(RunError, match="carried state failed") as caught:
+        fit(run, config, resume=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_fault_in_a_later_step_is_not_laid_on_the_carried_state(tmp_path: Path) -> None:
+    class Faulty(Parity):
+        """Fails at the second step of a process."""
+
+        turn = 0
+
+        def loss(
+            self, model: nn.Module, batch: Batch, carried: Any, generator: torch.Generator | None
+        ) -> Loss:
+            self.turn += 1
+            if self.turn == 2:
+                raise RuntimeError("a bug of ours")
+            return super().loss(model, batch, carried, generator)
+
+    config = Config(model=Network(carry=True), training=PLAIN)
+    fit(tmp_path / "run", config, watcher=Stops(10))
+    with pytest.raises(RuntimeError, match="a bug of ours"):
+        fit(tmp_path / "run", config, resume=True, task=Faulty())
+
+
+def test_a_run_that_early_stopping_ended_trains_on_with_a_new_budget_alone(tmp_path: Path) -> None:
+    run, watcher = tmp_path / "run", Stops(-1)
+    training = replace(PLAIN, early_stop=2, validate_every=1, learning_rate=1.0, clip_norm=None)
+    ended = fit(run, Config(training=training)).steps
+    again = fit(run, Config(training=training), resume=True, watcher=watcher)
+    assert (again.reason, again.steps) == ("early stop", ended)
+    assert watcher.notes == [
+        "early stopping ended this run; a new budget (--steps, --epochs or --minutes) trains it on."
+    ]
+    longer = fit(run, Config(training=replace(training, steps=100)), resume=True)
+    assert longer.steps >= ended + 2
+    assert store.read_record(run).config["training"]["steps"] == 100
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64], ids=str)
+def test_the_saved_weights_are_float32_whatever_they_were_trained_in(
+    tmp_path: Path, dtype: torch.dtype
+) -> None:
+    values = [0.5, -1.25, 3.0]  # exact in every one of these types
+    resume.write_model(tmp_path, {"w": torch.tensor(values, dtype=dtype)}, 7)
+    assert store.read_header(tmp_path / store.MODEL).entries["w"].dtype == np.dtype("<f4")
+    data = (tmp_path / store.MODEL).read_bytes()
+    assert struct.unpack("<3f", data[-12:]) == tuple(values)
+
+
+def test_a_model_trained_in_float64_is_saved_in_float32_and_goes_on_bit_for_bit(
+    tmp_path: Path,
+) -> None:
+    class Double(Parity):
+        """The same network in float64."""
+
+        def build(self, config: Any, assets: Any, rng: np.random.Generator) -> nn.Module:
+            return super().build(config, assets, rng).double()
+
+        def loss(
+            self, model: nn.Module, batch: Batch, carried: Any, generator: torch.Generator | None
+        ) -> Loss:
+            double = batch._replace(bits=batch.bits.double(), odd=batch.odd.double())
+            return super().loss(model, double, carried, generator)
+
+    config = Config(data=Data(held_out=False), training=replace(PLAIN, sample_every=0))
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    fit(whole, config, task=Double())
+    fit(parts, config, task=Double(), watcher=Stops(10))
+    fit(parts, config, task=Double(), resume=True)
+    assert_same_run(whole, parts)
+    model, going_on = (store.read_tensors(whole / name) for name in (store.MODEL, store.RESUME))
+    for name, array in model.items():
+        assert array.dtype == np.float32
+        assert going_on[f"model/{name}"].dtype == np.float64
+        assert np.array_equal(array, going_on[f"model/{name}"].astype(np.float32))
