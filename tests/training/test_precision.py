@@ -19,11 +19,13 @@ from torch import Tensor, nn
 from recurra import store
 from recurra.errors import ConfigError, DivergedError, RunError
 from recurra.task import Loss
-from recurra.training import curve, events
+from recurra.training import events
 from recurra.training.precision import Precision
 from recurra.training.settings import Training
 from recurra.training.watch import Progress, Quiet
 from tests.training.parity_task import Batch, Config, Parity, fit
+
+pytestmark = pytest.mark.usefixtures("no_curve")
 
 CONFIG = Config(
     training=Training(
@@ -39,12 +41,13 @@ CONFIG = Config(
     )
 )
 SCALE = 1024.0
-
-
-@pytest.fixture(autouse=True)
-def _no_curve(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes longer than these runs train."""
-    monkeypatch.setattr(curve, "write", lambda folder, records, watcher: None)
+GOOD = {  # what a loss scale is saved as
+    "scale": 1024.0,
+    "growth_factor": 2.0,
+    "backoff_factor": 0.5,
+    "growth_interval": 2000,
+    "_growth_tracker": 6,
+}
 
 
 @pytest.fixture
@@ -163,14 +166,17 @@ def test_float16_that_never_fits_ends_training_with_advice(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("scaled")
-@pytest.mark.parametrize("change", [{}, {"scale": "x"}, {"scale": 1}, {"surprise": 1.0}], ids=str)
-def test_a_damaged_loss_scale_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "saved", [{}, 3, {"scale": 2.0}, {**GOOD, "scale": "x"}, {**GOOD, "surprise": 1.0}], ids=str
+)
+def test_a_damaged_loss_scale_is_refused(tmp_path: Path, saved: Any) -> None:
     run = tmp_path / "run"
     fit(run, CONFIG)
     scalars = json.loads(store.read_header(run / store.RESUME).metadata["scalars"])
-    scalars["precision"] = {**scalars["precision"], **change} if change else {}
+    assert set(scalars["precision"]) == set(GOOD)
     tensors = store.read_tensors(run / store.RESUME)
-    store.save_tensors(run / store.RESUME, tensors, {"scalars": json.dumps(scalars)})
+    text = json.dumps({**scalars, "precision": saved})
+    store.save_tensors(run / store.RESUME, tensors, {"scalars": text})
     with pytest.raises(RunError, match=r"resume\.safetensors is damaged"):
         fit(run, CONFIG, resume=True)
 

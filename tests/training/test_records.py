@@ -10,8 +10,8 @@ import pytest
 from recurra import store
 from recurra.training import records
 from recurra.training.settings import Training
-from recurra.training.watch import Progress, Quiet
 from tests.training.parity_task import Config, fit
+from tests.training.sessions import Kill, Stops
 
 CONFIG = Config(
     training=Training(
@@ -53,33 +53,11 @@ UNUSABLE = [
 ]
 
 
-class Notes(Quiet):
-    """Writes down the notes; interrupts nothing."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-
-class Killed(Exception):
-    """Ends training where it stands."""
-
-
-class KillsAt6(Quiet):
-    """Ends the first session without its last save."""
-
-    def stepped(self, progress: Progress) -> None:
-        if progress.step == 6:
-            raise Killed
-
-
 @pytest.mark.parametrize("line", UNUSABLE)
 def test_a_line_that_is_no_record_is_left_out_and_noted_once(tmp_path: Path, line: bytes) -> None:
     good = b'{"kind": "train", "step": 3, "smooth_nats": 2.5}\n'
     (tmp_path / store.METRICS).write_bytes(good + line + b"\n" + line + b"\n" + good)
-    watcher = Notes()
+    watcher = Stops(-1)
     found = records.read(tmp_path, watcher)
     assert [record["step"] for record in found.train] == [3, 3]
     assert found.validation == found.sample == found.result == []
@@ -90,7 +68,7 @@ def test_a_line_that_is_no_record_is_left_out_and_noted_once(tmp_path: Path, lin
 
 
 def test_our_own_records_are_all_used(tmp_path: Path) -> None:
-    watcher = Notes()
+    watcher = Stops(-1)
     fit(tmp_path / "run", CONFIG)
     found = records.read(tmp_path / "run", watcher)
     assert [record["step"] for record in found.train] == list(range(1, 13))
@@ -103,10 +81,10 @@ def test_our_own_records_are_all_used(tmp_path: Path) -> None:
 def test_a_run_with_damaged_metrics_goes_on_to_the_same_weights_and_has_its_card(
     tmp_path: Path,
 ) -> None:
-    whole, run, watcher = tmp_path / "whole", tmp_path / "run", Notes()
+    whole, run, watcher = tmp_path / "whole", tmp_path / "run", Stops(-1)
     fit(whole, CONFIG)
-    with pytest.raises(Killed):
-        fit(run, CONFIG, watcher=KillsAt6())
+    with pytest.raises(Kill):
+        fit(run, CONFIG, watcher=Stops(6, kill=True))
     (run / store.METRICS).write_bytes(b"\n".join(UNUSABLE) + b"\n")
     fit(run, CONFIG, resume=True, watcher=watcher)
     assert (run / store.MODEL).read_bytes() == (whole / store.MODEL).read_bytes()

@@ -12,11 +12,12 @@ import pytest
 
 from recurra import store
 from recurra.errors import RunError
-from recurra.training import curve
 from recurra.training.settings import Training
 from recurra.training.watch import Progress, Quiet
 from tests.training.compare import assert_same_run
 from tests.training.parity_task import Config, Network, fit
+
+pytestmark = pytest.mark.usefixtures("no_curve")
 
 CONFIG = Config(
     model=Network(dropout=0.3, carry=True),
@@ -24,12 +25,6 @@ CONFIG = Config(
         steps=24, batch_size=8, learning_rate=0.02, validate_every=6, sample_every=9, save_every=1e6
     ),
 )
-
-
-@pytest.fixture(autouse=True)
-def _no_curve(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes longer than these runs train."""
-    monkeypatch.setattr(curve, "write", lambda folder, records, watcher: None)
 
 
 class Broken(Quiet):

@@ -98,8 +98,9 @@ class Steady:
         if isinstance(self.error, BrokenPipeError):
             raise self.error
         if self.error is not None:
+            why = getattr(self.error, "strerror", None) or self.error
             raise RunError(
-                f"cannot write the progress output: {self.error}; the run is saved in {folder}; "
+                f"cannot write the progress output: {why}; the run is saved in {folder}; "
                 f"go on with recurra resume {folder}"
             ) from self.error
 
