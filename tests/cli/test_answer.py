@@ -77,7 +77,8 @@ def test_predict_reads_files_and_standard_input(
     path = tmp_path / "books.csv"
     path.write_text("pages,title\n474,Emma\n")
     assert main(["predict", toy_run, "--file", str(path)]) == 0
-    monkeypatch.setattr("sys.stdin", io.StringIO('{"title": "Emma", "pages": 474}\n'))
+    lines = io.BytesIO(b'{"title": "Emma", "pages": 474}\n')
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(lines))
     assert main(["predict", toy_run, "-"]) == 0
     assert capsys.readouterr().out == "Emma has 474 pages\n" * 2
 
