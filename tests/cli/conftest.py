@@ -132,12 +132,12 @@ class ToyRun:
     def __init__(self, seen: Calls) -> None:
         self._seen = seen
 
-    def evaluate(self, *files: str, device: str, **asked: Any) -> Evaluation:
-        self._seen.append(("evaluate", files, {"device": device, **asked}))
+    def evaluate(self, *files: str, **asked: Any) -> Evaluation:
+        self._seen.append(("evaluate", files, asked))
         return Evaluation({"accuracy": 0.875}, "the test part", 8)
 
-    def predict(self, inputs: Any, *, device: str, **asked: Any) -> list[str]:
-        self._seen.append(("predict", tuple(inputs), {"device": device, **asked}))
+    def predict(self, inputs: Any, **asked: Any) -> list[str]:
+        self._seen.append(("predict", tuple(inputs), asked))
         return [f"{item.title} has {item.pages} pages" for item in inputs]
 
 

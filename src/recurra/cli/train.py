@@ -129,6 +129,8 @@ def _closing(run: Run) -> int:
     if outcome.figures:
         best = f"best on the held-out part, at step {outcome.best_step:,}"
         print(f"{best}: {words.figures(outcome.figures)}")
+    if outcome.evaluation is not None:
+        print(outcome.evaluation)
     if outcome.reason == "interrupted":
         print(f"stopped and saved in {run.folder}; to go on:\n  recurra resume {folder}")
         return INTERRUPTED

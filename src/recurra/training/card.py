@@ -24,6 +24,7 @@ def write(
         _model(record, task, model),
         _data(record),
         _result(records.result[-1]) if records.result else "",
+        _evaluation(records.evaluation[-1]) if records.evaluation else "",
         _settings(record, task),
         _sample(records.sample[-1]) if records.sample else "",
         _use(record),
@@ -62,6 +63,14 @@ def _result(result: dict[str, Any]) -> str:
         *(f"- {name}: {value:.4f}" for name, value in result["figures"].items()),
     ]
     return "## Result on the held-out part, while training\n\n" + "\n".join(lines)
+
+
+def _evaluation(evaluation: dict[str, Any]) -> str:
+    lines = [f"- {name}: {value:.4f}" for name, value in evaluation["figures"].items()]
+    return (
+        f"## {evaluation['split'].capitalize()}, {evaluation['tokens']:,} tokens\n\n"
+        + "\n".join(lines)
+    )
 
 
 def _settings(record: store.RunRecord, task: Task) -> str:

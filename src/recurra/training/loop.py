@@ -59,11 +59,21 @@ def train(
             session.save(folder)
             store.write_record(folder, record)  # its budget may be new
         outcome = session.run(folder, interrupt)
+        if prepared.config.training.evaluate and outcome.reason != "interrupted":
+            outcome = _evaluated(task, folder, outcome)
         found = records.read(folder, steady)
         card.write(folder, record, task, model, found)
         curve.write(folder, found, steady)
     steady.check(folder)
     return outcome
+
+
+def _evaluated(task: Task, folder: Path, outcome: Outcome) -> Outcome:
+    """The outcome with the exact figures of the weights that were kept, which go to the metrics."""
+    exact = task.evaluate(folder, (), task.Evaluating())
+    figures = {"split": exact.split, "tokens": exact.tokens, "figures": dict(exact.figures)}
+    store.append_metrics(folder, {"kind": "evaluation", "step": outcome.best_step, **figures})
+    return dataclasses.replace(outcome, evaluation=exact)
 
 
 def _settings(task: Task, folder: Path) -> Training:

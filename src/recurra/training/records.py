@@ -23,6 +23,7 @@ class Records:
     validation: list[dict[str, Any]] = field(default_factory=list)
     sample: list[dict[str, Any]] = field(default_factory=list)
     result: list[dict[str, Any]] = field(default_factory=list)
+    evaluation: list[dict[str, Any]] = field(default_factory=list)
 
 
 def read(folder: Path, watcher: Watcher) -> Records:
@@ -54,6 +55,7 @@ _NEEDED: dict[str, dict[str, Callable[[Any], bool]]] = {
     "train": {"step": is_count, "smooth_nats": is_number},
     "validation": {"step": is_count, "score": is_number},
     "sample": {"step": is_count, "text": _is_text},
+    "evaluation": {"step": is_count, "split": _is_text, "tokens": is_count, "figures": is_figures},
     "result": {
         "reason": _is_text,
         "steps": is_count,

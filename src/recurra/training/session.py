@@ -19,6 +19,7 @@ from torch import nn
 
 from recurra import rng, store
 from recurra.errors import DivergedError, RunError, ShapeError
+from recurra.results import Evaluation
 from recurra.rng import Streams
 from recurra.task import Prepared, Task
 from recurra.training import guard, meters, optimizers, resume, schedules, step
@@ -35,6 +36,9 @@ from recurra.training.watch import Progress, Steady
 _MISFITS = (ShapeError, RuntimeError, AttributeError, LookupError, TypeError, ValueError)
 
 
+OUTCOME = ("reason", "steps", "tokens", "seconds", "best_step", "figures")  # its entries there
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How training ended."""
@@ -45,6 +49,7 @@ class Outcome:
     seconds: float  # of wall time, in all sessions
     best_step: int  # the step of the weights in model.safetensors
     figures: Mapping[str, float]  # of the best validation; empty where there was none
+    evaluation: Evaluation | None = None  # of the best weights, where the settings ask for it
 
 
 class Session:
@@ -148,8 +153,8 @@ class Session:
             dict(state.best_figures),
         )
         # After the save: a run that goes on forgets this line.
-        result = {"kind": "result", "epoch": self._epoch(), **dataclasses.asdict(outcome)}
-        store.append_metrics(folder, result)
+        ended = {name: getattr(outcome, name) for name in OUTCOME}
+        store.append_metrics(folder, {"kind": "result", "epoch": self._epoch(), **ended})
         return outcome
 
     def _start_clocks(self) -> None:
