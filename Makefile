@@ -15,7 +15,11 @@ setup: .venv/.ready
 	touch $@
 
 demo: setup
-	$(BIN)/recurra train lm --out runs/demo-$$(date +%Y%m%d-%H%M%S) --minutes 2
+	run=runs/demo-$$(date +%Y%m%d-%H%M%S) && \
+	$(BIN)/recurra train lm --out $$run --minutes 2 --prompt "The " && \
+	echo "what it writes now, and how much of that it learned by heart:" && \
+	$(BIN)/recurra sample $$run --prompt "The " --length 500 --temperature 0.7 --report
+	@echo "recurra is in $(BIN): . $(BIN)/activate puts it on your path, then try the commands above"
 
 test: setup
 	$(BIN)/python -m pytest -m "not slow"

@@ -71,10 +71,15 @@ def test_json_round_trip_gives_the_same_config() -> None:
     assert from_json(Outer, to_json(config)) == config
 
 
+def test_a_setting_younger_than_the_values_has_its_default() -> None:
+    values = {"inner": {"width": 7}, "name": "y"}
+    assert from_json(Outer, values) == Outer(inner=Inner(width=7, rate=None), name="y", loud=False)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"inner": {"width": 3, "rate": None}, "name": "x"}, "config lacks loud"),
+        ({"name": "x", "loud": True}, "config lacks inner"),
         ([], r"config = \[\]: must be a table"),
         (
             {"inner": {"width": 3, "rate": None, "extra": 1}, "name": "x", "loud": False},

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from recurra.config import updated
 from recurra.errors import ConfigError, DataError
 from recurra.recipe import read_recipe
+from recurra.tasks import load
 
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 TEXT = b"to be or not to be\n"
 
 
@@ -65,3 +69,21 @@ def test_what_is_wrong_with_a_recipe_is_said(
     (tmp_path / "x.txt").write_bytes(TEXT)
     with pytest.raises(error, match=message):
         read_recipe(written(tmp_path, body))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_of_ours_states_task_data_seed_and_budget_in_settings_that_exist(
+    path: Path,
+) -> None:
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    assert table["out"] == f"runs/{path.stem}"
+    assert table["about"]
+    assert type(table["seed"]) is int
+    for entry in table["files"]:
+        assert entry["path"].startswith("$RECURRA_DATA/")
+        assert entry["origin"]
+        assert entry["bytes"] > 0
+        assert len(entry["sha256"]) == 64
+    config = updated(load(table["task"]).Config(), table["settings"])
+    assert (config.training.steps or config.training.epochs) is not None  # repeatable
+    assert config.training.evaluate

@@ -17,6 +17,13 @@ def test_a_score_is_the_sum_and_mean_of_its_tokens() -> None:
     assert math.isclose(SCORE.perplexity, 4.0)
 
 
+def test_one_token_is_not_told_as_several() -> None:
+    assert "over 1 token: 'x'" in str(Score("x", ("x",), (1.0,), "\n"))
+    assert "over 2 tokens: 'ab'" in str(SCORE)
+    assert str(Evaluation({}, "all", 1)) == "all: 1 token"
+    assert str(Evaluation({}, "all", 23253)) == "all: 23,253 tokens"
+
+
 def test_a_perplexity_past_float64_is_finite() -> None:
     assert math.isfinite(Score("x", ("x",), (5000.0,), "\n").perplexity)
 

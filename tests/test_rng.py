@@ -53,3 +53,12 @@ def test_draw_never_gives_a_symbol_of_probability_zero() -> None:
     just_under_one = float(np.nextafter(1.0, 0.0))
     assert draw(np.array([0.3, 0.3, 0.4, 0.0]), just_under_one) == 2
     assert draw(np.array([0.0, 0.1]), 0.0) == 1
+
+
+@pytest.mark.parametrize("position", [-1, 5])
+def test_a_state_that_points_outside_its_buffer_is_refused(position: int) -> None:
+    streams = Streams(0)
+    saved = streams.state()
+    saved["order"]["buffer_pos"] = position
+    with pytest.raises(ValueError, match="buffer_pos"):
+        streams.restore(saved)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import subprocess
 import sys
@@ -121,6 +122,45 @@ def test_a_damaged_config_is_told_in_one_line(tmp_path: Path, text: str) -> None
     with pytest.raises(RunError, match=r"config\.json is damaged: not JSON") as caught:
         store.read_record(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("NaN", r"not JSON \(Out of range float values"),
+        ("-Infinity", r"not JSON \(Out of range float values"),
+        ("1e999", r"not JSON \(Out of range float values"),
+        ("1" + "0" * 400, r"not JSON \(an integer is past any float\)"),
+        (r'"\ud800"', "a string in it is not text"),
+        (r'{"\udfff": 1}', "a string in it is not text"),
+    ],
+)
+def test_a_config_whose_values_could_not_be_written_again_is_damaged(
+    tmp_path: Path, value: str, message: str
+) -> None:
+    text = json.dumps({**RECORD.to_json(), "config": "VALUE"})
+    (tmp_path / "config.json").write_text(text.replace('"VALUE"', f'{{"x": [{value}]}}'))
+    with pytest.raises(RunError, match=rf"config\.json is damaged: {message}") as caught:
+        store.read_record(tmp_path)
+    assert str(caught.value).isprintable()
+
+
+def test_the_largest_numbers_of_every_kind_are_read(tmp_path: Path) -> None:
+    config = {"a": 2**64 - 1, "b": 1.7976931348623157e308, "c": 10**308, "d": "\U0001f600"}
+    store.write_record(tmp_path, replace(RECORD, config=config))
+    assert store.read_record(tmp_path).config == config
+
+
+def test_a_file_name_that_is_not_text_is_told_in_one_line(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")  # Latin-1 on a disk whose names are UTF-8
+    if name.isprintable():
+        pytest.skip("this system's file names are not UTF-8")
+    with pytest.raises(
+        RunError, match=r"cannot write config\.json: '\\udce9' is not text"
+    ) as caught:
+        store.create(tmp_path / "run", replace(RECORD, given=[name]), {})
+    assert str(caught.value).isprintable()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_record_that_lacks_an_entry_or_is_no_table_is_refused(tmp_path: Path) -> None:
@@ -395,10 +435,24 @@ def test_a_line_that_a_kill_cut_off_is_left_out(tmp_path: Path) -> None:
     assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n'
 
 
-def test_a_damaged_line_is_told_with_its_number(tmp_path: Path) -> None:
-    (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n{"st\n[]\n')
-    with pytest.raises(RunError, match=r"metrics\.jsonl is damaged: line 2 is not JSON"):
-        store.read_metrics(tmp_path)
+def test_a_damaged_line_is_an_empty_record_and_costs_no_other(tmp_path: Path) -> None:
+    lines = [b'{"step": 1}', b'{"st', b"[]", b'{"x": NaN}', b'{"x": "\\ud800"}', b'{"step": 2}']
+    (tmp_path / "metrics.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    assert store.read_metrics(tmp_path) == [{"step": 1}, {}, {}, {}, {}, {"step": 2}]
+
+
+def test_cutting_forgets_the_line_that_it_would_leave_in_two(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2}\n')
+    store.cut_metrics(tmp_path, 15)
+    store.append_metrics(tmp_path, {"step": 3})
+    assert store.read_metrics(tmp_path) == [{"step": 1}, {"step": 3}]
+
+
+def test_a_number_that_is_not_finite_is_null_in_the_metrics(tmp_path: Path) -> None:
+    store.append_metrics(tmp_path, {"a": math.nan, "b": math.inf, "c": -math.inf, "d": 1.5})
+    assert (
+        tmp_path / "metrics.jsonl"
+    ).read_text() == '{"a": null, "b": null, "c": null, "d": 1.5}\n'
 
 
 # --- the lock

@@ -92,17 +92,17 @@ class Run:
         """What the model gives the text: nats in all, a token, and each token's."""
         return scoring.score(self.model, text, context=context)
 
-    def evaluate(self, *files: str | Path, device: str = "auto", **asked: Any) -> Evaluation:
+    def evaluate(self, *files: str | Path, **asked: Any) -> Evaluation:
         """The figures on `files`, or on the run's own held-out part; `asked`: the task's flags."""
         task = _task(self.record.task)
         asking = updated(task.Evaluating(), asked)
-        return task.evaluate(self.folder, [str(file) for file in files], asking, _device(device))
+        return task.evaluate(self.folder, [str(file) for file in files], asking)
 
-    def predict(self, inputs: Sequence[Any], *, device: str = "auto", **asked: Any) -> list[Any]:
+    def predict(self, inputs: Sequence[Any], **asked: Any) -> list[Any]:
         """One answer an input; `asked`: the task's flags of `predict`."""
         task = _task(self.record.task)
         asking = updated(task.Answering(), asked)
-        return task.predict(self.folder, inputs, asking, _device(device))
+        return task.predict(self.folder, inputs, asking)
 
     def __repr__(self) -> str:
         return f"<Run {self.folder}: {self.record.task}>"

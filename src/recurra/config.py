@@ -11,7 +11,7 @@ import dataclasses
 import math
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from recurra.errors import ConfigError, did_you_mean
@@ -88,7 +88,9 @@ def to_json(config: Any) -> dict[str, Any]:
 def from_json(kind: type[C], values: Any, where: str = "config") -> C:
     """The config of dataclass `kind` in nested JSON values, every type checked.
 
-    Raises ConfigError for a key that is unknown or missing and for a value of another type.
+    A setting that is missing is one that came after the values were written, so an `option` that is
+    added must default to what was done without it. Raises ConfigError for a key that is unknown,
+    for a missing one without a default, and for a value of another type.
     """
     require(isinstance(values, dict), where, values, "must be a table of settings")
     hints = get_type_hints(kind)
@@ -96,14 +98,15 @@ def from_json(kind: type[C], values: Any, where: str = "config") -> C:
     for name in values:
         if name not in known:
             raise ConfigError(f"unknown setting {where}.{name}.{did_you_mean(name, known)}")
-    if missing := [name for name in known if name not in values]:
+    needed = [item.name for item in fields(kind) if item.default is MISSING]  # type: ignore[arg-type]
+    if missing := [name for name in needed if name not in values]:
         raise ConfigError(f"{where} lacks {', '.join(missing)}.")
     return kind(
         **{
             name: from_json(hints[name], values[name], f"{where}.{name}")
             if is_dataclass(hints[name])
             else _checked(f"{where}.{name}", values[name], hints[name])
-            for name in known
+            for name in values
         }
     )
 

@@ -28,7 +28,7 @@ class Evaluation:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.split}: {self.tokens:,} tokens"]
+        lines = [f"{self.split}: {_tokens(self.tokens)}"]
         lines += [f"  {key:<32} {value:.4f}" for key, value in self.figures.items()]
         return "\n".join([*lines, *self.notes])
 
@@ -87,7 +87,7 @@ class Score:
         return (
             f"{self.total_nats:.3f} nats, {self.nats_per_token:.4f} a token "
             f"({self.bits_per_token:.4f} bits, perplexity {self.perplexity:.3f}) "
-            f"over {len(self.nats)} tokens: {self.text!r}"
+            f"over {_tokens(len(self.nats))}: {self.text!r}"
         )
 
     def _repr_html_(self) -> str:
@@ -119,6 +119,10 @@ class Sample:
 
     def _repr_html_(self) -> str:
         return f"<pre><b>{escape(self.prompt)}</b>{escape(self.text)}</pre>"
+
+
+def _tokens(count: int) -> str:
+    return "1 token" if count == 1 else f"{count:,} tokens"
 
 
 def _table(rows: list[tuple[str, str]], caption: str) -> str:

@@ -56,7 +56,9 @@ def generator_state(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def restore_generator(rng: np.random.Generator, state: dict[str, Any]) -> None:
-    """Puts back what `generator_state` gave."""
+    """Puts back what `generator_state` gave; ValueError for a position outside its buffer."""
+    if not 0 <= state["buffer_pos"] <= len(state["buffer"]["uint64"]):
+        raise ValueError(f"buffer_pos = {state['buffer_pos']}")  # NumPy would read past its buffer
     rng.bit_generator.state = _arrays(state)
 
 

@@ -132,12 +132,8 @@ class Task(Protocol):
         Raises ConfigError where the two networks differ, RunError where `old` is damaged.
         """
 
-    def evaluate(
-        self, folder: Path, files: Sequence[str], asked: Any, device: torch.device
-    ) -> Evaluation:
+    def evaluate(self, folder: Path, files: Sequence[str], asked: Any) -> Evaluation:
         """The figures of the run in `folder` on `files` (on its own held-out part without)."""
 
-    def predict(
-        self, folder: Path, inputs: Sequence[Any], asked: Any, device: torch.device
-    ) -> list[Any]:
+    def predict(self, folder: Path, inputs: Sequence[Any], asked: Any) -> list[Any]:
         """One answer an input; ConfigError where the task has no `predict`."""

@@ -95,8 +95,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     )
     monkeypatch.setattr(tasks, "load", lambda name: ToyTask())
 
-    def trained(reason: str) -> Any:
-        record = SimpleNamespace(task="toy", kind="toy")
+    def trained(reason: str, **budget: Any) -> Any:
+        training = {"steps": None, "epochs": None, "minutes": None, **budget}
+        record = SimpleNamespace(task="toy", kind="toy", config={"training": training})
         figures = {"nats_per_token_stateful": 2.0}
         outcome = Outcome(reason, 1500, 96000, 754.0, 1200, figures)
         return SimpleNamespace(folder=Path("runs/toy run"), record=record, outcome=outcome)
@@ -109,12 +110,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         watcher.validated(PROGRESS, {"nats_per_token_stateful": 2.0}, True)
         watcher.validated(PROGRESS, {"nats_per_token_stateful": 3.0}, False)
         watcher.sampled(PROGRESS, "To be [b]or[/b] not")
-        return trained("interrupted" if keywords["seed"] == 130 else "budget")
+        budget = {name: keywords[name] for name in ("steps", "minutes") if name in keywords}
+        return trained("interrupted" if keywords["seed"] == 130 else "budget", **budget)
 
     def resume(*arguments: Any, **keywords: Any) -> Any:
         del keywords["watcher"]
         seen.append(("resume", arguments, keywords))
-        return trained("early stop")
+        return trained("early stop", steps=keywords["steps"], epochs=keywords["epochs"])
 
     monkeypatch.setattr(api, "train", train)
     monkeypatch.setattr(api, "resume", resume)
@@ -130,12 +132,12 @@ class ToyRun:
     def __init__(self, seen: Calls) -> None:
         self._seen = seen
 
-    def evaluate(self, *files: str, device: str, **asked: Any) -> Evaluation:
-        self._seen.append(("evaluate", files, {"device": device, **asked}))
+    def evaluate(self, *files: str, **asked: Any) -> Evaluation:
+        self._seen.append(("evaluate", files, asked))
         return Evaluation({"accuracy": 0.875}, "the test part", 8)
 
-    def predict(self, inputs: Any, *, device: str, **asked: Any) -> list[str]:
-        self._seen.append(("predict", tuple(inputs), {"device": device, **asked}))
+    def predict(self, inputs: Any, **asked: Any) -> list[str]:
+        self._seen.append(("predict", tuple(inputs), asked))
         return [f"{item.title} has {item.pages} pages" for item in inputs]
 
 

@@ -19,8 +19,8 @@ Refusal = Callable[..., str]
 def test_evaluate_takes_the_flags_of_the_runs_task(
     calls: Any, toy_run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["evaluate", toy_run, "a.txt", "--split", "valid", "--device", "cpu"]) == 0
-    assert calls.only == ("evaluate", ("a.txt",), {"device": "cpu", "split": "valid"})
+    assert main(["evaluate", toy_run, "a.txt", "--split", "valid"]) == 0
+    assert calls.only == ("evaluate", ("a.txt",), {"split": "valid"})
     shown = capsys.readouterr().out
     assert "the test part: 8 tokens" in shown
     assert "accuracy" in shown
@@ -30,7 +30,7 @@ def test_evaluate_json_is_one_object_with_named_figures(
     calls: Any, toy_run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", "--json", toy_run]) == 0
-    assert calls.only == ("evaluate", (), {"device": "auto"})
+    assert calls.only == ("evaluate", (), {})
     assert json.loads(capsys.readouterr().out) == {
         "split": "the test part",
         "tokens": 8,
@@ -63,7 +63,7 @@ def test_predict_reads_arguments_in_groups_of_the_inputs_fields(
     assert main(["predict", toy_run, "Emma", "474", "Persuasion", "249", "--n-best", "2"]) == 0
     _, examples, asked = calls.only
     assert [(item.title, item.pages) for item in examples] == [("Emma", 474), ("Persuasion", 249)]
-    assert asked == {"device": "auto", "n_best": 2}
+    assert asked == {"n_best": 2}
     assert capsys.readouterr().out == "Emma has 474 pages\nPersuasion has 249 pages\n"
 
 
@@ -77,7 +77,8 @@ def test_predict_reads_files_and_standard_input(
     path = tmp_path / "books.csv"
     path.write_text("pages,title\n474,Emma\n")
     assert main(["predict", toy_run, "--file", str(path)]) == 0
-    monkeypatch.setattr("sys.stdin", io.StringIO('{"title": "Emma", "pages": 474}\n'))
+    lines = io.BytesIO(b'{"title": "Emma", "pages": 474}\n')
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(lines))
     assert main(["predict", toy_run, "-"]) == 0
     assert capsys.readouterr().out == "Emma has 474 pages\n" * 2
 
@@ -105,5 +106,5 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, calls: Any, refusal:
 
 def test_the_run_is_the_first_token_or_else_the_first_folder(tmp_path: Path) -> None:
     assert choose_run(["runs/x", "--json"]) == "runs/x"
-    assert choose_run(["--device", "cpu", str(tmp_path), "a.txt"]) == str(tmp_path)
+    assert choose_run(["--split", "test", str(tmp_path), "a.txt"]) == str(tmp_path)
     assert choose_run(["--help"]) is None

@@ -93,12 +93,42 @@ def test_a_file_that_is_missing_or_not_text_is_refused(tmp_path: Path) -> None:
     assert str(caught.value) == f"cannot read {missing}: No such file or directory."
     binary = tmp_path / "b.txt"
     binary.write_bytes(b"ab\xff\xfe")
-    with pytest.raises(DataError, match=r"is not UTF-8 text \(byte 2\)\.$"):
+    with pytest.raises(DataError, match=r"is not UTF-8 text: byte 0xff \(invalid start"):
         inputs.from_file(One, binary)
 
 
+def stdin(data: bytes) -> io.TextIOWrapper:
+    """A standard input that holds the bytes."""
+    return io.TextIOWrapper(io.BytesIO(data), encoding="ascii")
+
+
 def test_standard_input_is_lines_or_json_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("first\nsecond\n"))
-    assert inputs.from_stdin(One) == [One("first"), One("second")]
-    monkeypatch.setattr("sys.stdin", io.StringIO('{"image": "a", "count": 3}\n'))
+    monkeypatch.setattr("sys.stdin", stdin("first, é\r\nsec\u2028ond\n".encode()))
+    assert inputs.from_stdin(One) == [One("first, é"), One("sec\u2028ond")]
+    monkeypatch.setattr("sys.stdin", stdin(b'{"image": "a", "count": 3}\n'))
     assert inputs.from_stdin(Pair) == [Pair("a", 3)]
+
+
+def test_standard_input_that_is_not_text_or_is_closed_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", stdin(b"ab\xff"))
+    with pytest.raises(DataError) as caught:
+        inputs.stdin_text()
+    assert str(caught.value) == (
+        "standard input is not UTF-8 text: byte 0xff at offset 2 (invalid start byte)."
+    )
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(DataError, match="standard input is closed"):
+        inputs.stdin_text()
+
+
+def test_a_table_that_is_none_and_json_too_deep_are_refused(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text("image,count\n" + "x" * 200_000 + ",1\n")  # Python's limit is 131,072
+    with pytest.raises(DataError, match=r"a\.csv is not a table: field larger"):
+        inputs.from_file(Pair, table)
+    deep = tmp_path / "a.jsonl"
+    deep.write_text("[" * 100_000)
+    with pytest.raises(DataError, match="line 1 is not JSON"):
+        inputs.from_file(Pair, deep)

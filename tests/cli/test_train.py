@@ -156,11 +156,29 @@ def test_afterwards_it_says_the_best_figures_and_what_to_do_next(
     # 2 nats are 2 / ln 2 = 2.8854 bits and a perplexity of e² = 7.39
     best = "nats_per_token_stateful 2.0000 nats (2.8854 bits, perplexity 7.39)"
     assert f"best on the held-out part, at step 1,200: {best}\n" in shown
-    assert "1,500 steps, 96,000 tokens in 12:34 (budget)\n" in shown
+    assert "1,500 steps, 96,000 tokens in 12:34 (budget spent)\n" in shown
     assert "the run is in runs/toy run\n" in shown
     assert "  recurra predict 'runs/toy run' TITLE PAGES\n" in shown
     assert "  recurra evaluate 'runs/toy run'\n" in shown
-    assert "  recurra resume 'runs/toy run' --minutes 10" in shown
+    # 12 minutes 34 seconds are far more than the 3 minutes of a run without a budget
+    assert "  recurra resume 'runs/toy run' --minutes 26" in shown
+
+
+@pytest.mark.parametrize(
+    ("argv", "again"),
+    [
+        (["train", "toy", "--steps", "1500"], "--steps 3000 "),
+        (["train", "toy", "--minutes", "12.5"], "--minutes 25 "),
+        (["resume", "runs/x", "--steps", "2000000"], "--steps 4000000 "),
+        (["resume", "runs/x", "--epochs", "2.5"], "--epochs 5 "),
+        (["resume", "runs/x", "--steps", "100"], "--steps 3000 "),  # 1,500 were made before
+    ],
+)
+def test_the_budget_suggested_next_is_twice_that_of_the_run_in_its_own_unit(
+    calls: Any, capsys: pytest.CaptureFixture[str], argv: list[str], again: str
+) -> None:
+    assert main(argv) == 0
+    assert f"  recurra resume 'runs/toy run' {again}" in capsys.readouterr().out
 
 
 def test_an_interrupted_run_says_how_to_go_on_and_exits_with_130(
@@ -180,7 +198,7 @@ def test_resume_passes_a_new_budget_on(calls: Any, capsys: pytest.CaptureFixture
         ("runs/x",),
         {"steps": 20000, "epochs": None, "minutes": None, "device": "auto"},
     )
-    assert "(early stop)" in capsys.readouterr().out
+    assert "(stopped early: no longer getting better)" in capsys.readouterr().out
 
 
 def test_a_bar_is_shown_on_a_terminal_and_lines_on_a_pipe(
@@ -196,3 +214,14 @@ def test_a_bar_is_shown_on_a_terminal_and_lines_on_a_pipe(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert main(["train", "toy"]) == 0
     assert "━" in capsys.readouterr().out
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
+    calls: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["train", "toy"]) == 0
+    shown = capsys.readouterr().out
+    assert "step 1,200, epoch 1.50, 25% done, 12:34 left: loss 2.0000 nats" in shown
+    assert "\x1b" not in shown

@@ -7,7 +7,7 @@ import io
 import math
 
 import pytest
-from rich.console import Console, Group
+from rich.console import Console
 
 from recurra.cli import bar, lines, words
 from recurra.cli.bar import Bar
@@ -68,9 +68,9 @@ def test_validations_samples_and_notes_are_lines_of_their_own(progress: Progress
     ]
 
 
-def terminal() -> Console:
-    """A terminal of 100 columns that keeps what was printed on it."""
-    return Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
+def terminal(columns: int = 100) -> Console:
+    """A terminal that keeps what was printed on it."""
+    return Console(file=io.StringIO(), force_terminal=True, width=columns, color_system=None)
 
 
 def printed(console: Console) -> str:
@@ -90,14 +90,14 @@ def test_the_bar_shows_every_figure_with_its_unit(progress: Progress) -> None:
 def test_the_bar_is_drawn_at_most_ten_times_a_second(
     progress: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock, panel = Clock(), bar._panel
+    clock, place = Clock(), words.place
     drawn: list[int] = []
 
-    def counted(one: Progress) -> Group:
+    def counted(one: Progress) -> tuple[str, ...]:
         drawn.append(one.step)
-        return panel(one)
+        return place(one)
 
-    monkeypatch.setattr(bar, "_panel", counted)
+    monkeypatch.setattr(words, "place", counted)
     with Bar(terminal(), clock) as watcher:
         for step in range(10_000):  # ten seconds, a thousand steps each
             clock.seconds = step / 1000
@@ -118,6 +118,44 @@ def test_what_is_told_above_the_bar_is_not_read_as_markup(progress: Progress) ->
     assert "held out at step 1,200: f1[0] 0.5000, the best so far" in shown
     assert "sample at step 1,200" in shown
     assert "x[/b] :smile: [red]y" in shown
+
+
+@pytest.mark.parametrize("columns", [30, 40, 57, 58, 59, 80, 120, 200])
+def test_no_part_of_the_bar_is_broken_in_two_or_cut_however_narrow_the_terminal(
+    progress: Progress, columns: int
+) -> None:
+    console = terminal(columns)
+    with console.capture() as captured:
+        console.print(bar._Panel(progress))
+    shown = captured.get().splitlines()
+    assert max(map(len, shown)) <= columns
+    assert "…" not in captured.get()
+    assert words.state(progress)[0] in " ".join(captured.get().split())
+    for part in (*words.place(progress), *words.state(progress)[1:]):
+        assert any(part in line for line in shown), part
+
+
+HOSTILE = "a\x1b[2Jb\x07c\rd\x9b1me\x7f\tf\ng"
+SHOWN = r"a\x1b[2Jb\x07c\x0dd\x9b1me\x7f"
+
+
+def test_control_characters_are_spelled_out_but_for_tabs_and_newlines() -> None:
+    assert words.harmless(HOSTILE) == SHOWN + "\tf\ng"
+    assert words.harmless("é ☃ \u2028") == "é ☃ \u2028"
+
+
+def test_no_control_character_of_a_sample_or_a_note_reaches_the_terminal(
+    progress: Progress,
+) -> None:
+    out, console = io.StringIO(), terminal()
+    with console.capture() as captured:
+        Bar(console).sampled(progress, HOSTILE)
+        Bar(console).note(HOSTILE)
+    Lines(out).sampled(progress, HOSTILE)
+    Lines(out).note(HOSTILE)
+    for shown in (captured.get(), out.getvalue()):
+        assert shown.count(SHOWN) == 2
+        assert not set(shown) & set("\x1b\x07\r\x9b\x7f")
 
 
 def test_both_are_watchers(progress: Progress) -> None:

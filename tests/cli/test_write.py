@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,11 +40,18 @@ def run(tmp_path: Path) -> str:
     """The folder of the model."""
     data = tmp_path / "text.txt"
     data.write_text(TEXT)
-    tokenizer = tokenizers.fit("char", [TEXT])
+    files = [dataclasses.asdict(describe(data))]
+    return fixed_model(tmp_path / "run", P, given=[str(data)], files=files)
+
+
+def fixed_model(folder: Path, probabilities: dict[str, float], **entries: Any) -> str:
+    """The folder of a model that gives each symbol its probability, whatever came before."""
+    tokenizer = tokenizers.fit("char", ["".join(probabilities)])
     settings = NetworkSettings(cell="rnn", hidden_size=2, embedding_size=0)  # one-hot
     shapes = expected_shapes(settings, tokenizer.vocab_size)
     weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-    logits = [math.log(P[piece]) for piece in tokenizer.pieces(np.arange(3))]
+    symbols = tokenizer.pieces(np.arange(tokenizer.vocab_size))
+    logits = [math.log(probabilities[symbol]) for symbol in symbols]
     weights["projection.bias"] = np.array(logits, np.float32)
     record = store.RunRecord(
         kind="language_model",
@@ -51,11 +59,9 @@ def run(tmp_path: Path) -> str:
         seed=0,
         version="0.1.0",
         config={"model": to_json(settings), "data": {"encoding": None, "tokens": "char"}},
-        given=[str(data)],
-        files=[dataclasses.asdict(describe(data))],
-        facts={CONTEXT: "\n", "train_tokens": 60},
+        facts={CONTEXT: symbols[0], "train_tokens": 60},
+        **entries,
     )
-    folder = tmp_path / "run"
     store.create(folder, record, {TOKENIZER: tokenizer.to_json()})
     store.save_tensors(folder / store.MODEL, weights, {})
     return str(folder)
@@ -121,11 +127,45 @@ def test_per_token_shows_what_each_token_costs(
 def test_score_reads_standard_input_and_says_its_context(
     run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("ab\n"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"ab\n")))
     assert main(["score", run, "-", "--context", "b"]) == 0
     shown = capsys.readouterr().out
     assert "over 3 tokens: 'ab\\n'" in shown
     assert "starts after 'b', itself not counted" in shown
+
+
+def test_standard_input_without_a_text_or_asked_for_twice_is_refused(
+    run: str, refusal: Refusal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert refusal("score", run, "-") == "standard input is empty: there is no text to score."
+    assert refusal("score", run, "-", "a", "-") == (
+        "- was given twice: standard input holds one text."
+    )
+
+
+def test_a_text_of_one_symbol_has_a_score_and_an_empty_one_has_none(
+    run: str, refusal: Refusal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", run, "a"]) == 0
+    assert "over 1 token: 'a'" in capsys.readouterr().out
+    assert refusal("score", run, "") == ("the text '' has no token to score: give at least one.")
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["sample", "RUN", "--prompt", "a\udcff"], "the prompt"),
+        (["sample", "RUN", "--stop", "a\udcff"], "a stop text"),
+        (["sample", "RUN", "--context", "a\udcff", "--json"], "the context"),
+        (["score", "RUN", "a\udcff"], "the text"),
+    ],
+)
+def test_an_argument_that_is_not_utf8_is_refused_in_one_line(
+    run: str, refusal: Refusal, words: list[str], what: str
+) -> None:
+    told = refusal(*(run if word == "RUN" else word for word in words))
+    assert told.startswith(f"{what} is not valid text (UTF-8): byte 0xff at character 1")
 
 
 def test_score_without_a_text_is_refused(run: str, refusal: Refusal) -> None:
@@ -199,6 +239,61 @@ def test_beam_search_with_what_only_drawing_has_is_refused(run: str, refusal: Re
     )
 
 
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("--beam 0", "--beam 0: a search has 1 to 1,000 beams."),
+        ("--beam 1001", "--beam 1001: a search has 1 to 1,000 beams."),
+        (
+            "--beam 2 --count 3",
+            "--count 3: a search with --beam 2 finds 2, of which 1 to 2 are shown, the likeliest "
+            "first.",
+        ),
+        (
+            "--beam 2 --count 0",
+            "--count 0: a search with --beam 2 finds 2, of which 1 to 2 are shown, the likeliest "
+            "first.",
+        ),
+        ("--beam 2 --top-k 0", "--beam searches and draws nothing: leave out --top-k."),
+        ("--beam 2 --seed 1", "--beam searches and draws nothing: leave out --seed."),
+        ("--count 0", "count = 0: must be 1 to 10,000."),
+        ("--count 10001", "count = 10001: must be 1 to 10,000."),
+        ("--length -1", "length = -1: must be 0 to 10,000,000."),
+    ],
+)
+def test_more_or_less_than_can_be_drawn_or_found_is_refused(
+    run: str, refusal: Refusal, asked: str, message: str
+) -> None:
+    assert refusal("sample", run, *asked.split()) == message
+
+
+def test_as_many_texts_as_a_beam_has_are_shown(
+    run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sample", run, "--beam", "3", "--count", "3", "--length", "1", "--json"]) == 0
+    found = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
+    assert found == ["\n", "a", "b"]  # 1/2, 3/8, 1/8
+
+
+def test_what_a_model_writes_does_not_act_on_a_terminal_and_is_exact_on_a_pipe(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    esc = fixed_model(tmp_path / "esc", {"\x1b": 0.9, "[": 0.1})
+    for words in (["--prompt", "["], ["--count", "2"], ["--beam", "1"]):
+        asked = ["sample", esc, "--length", "3", "--temperature", "0", *words]
+        if "--beam" in words:
+            asked.remove("--temperature")
+            asked.remove("0")
+        assert main(asked) == 0
+        assert "\x1b\x1b\x1b" in capsys.readouterr().out
+        with monkeypatch.context() as terminal:
+            terminal.setattr("sys.stdout.isatty", lambda: True)
+            assert main(asked) == 0
+        shown = capsys.readouterr().out.replace("\x1b[1m[\x1b[0m", "")  # the prompt's bold
+        assert r"\x1b\x1b\x1b" in shown
+        assert "\x1b" not in shown
+
+
 def test_the_prompt_is_bold_on_a_terminal_only(
     run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +328,60 @@ def test_a_training_text_that_changed_is_not_reported_on(run: str, refusal: Refu
         list(training_text(Path(run), tokenizer))
     assert str(caught.value) == (
         f"the text of {run} has changed since training: --report needs it as it was."
+    )
+
+
+def changed(run: str, **entries: Any) -> None:
+    """Other entries in the run's record."""
+    config = Path(run) / store.CONFIG
+    config.write_text(json.dumps({**json.loads(config.read_text()), **entries}))
+
+
+def recorded(run: str) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((Path(run) / store.CONFIG).read_text())
+    return values
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("x", "config.data must be a table of settings, not str."),
+        (None, "config.data must be a table of settings, not NoneType."),
+        ({"encoding": 3}, "config.data.encoding must be str or none, not int."),
+    ],
+)
+def test_a_report_of_a_run_with_damaged_settings_is_refused_in_one_line(
+    run: str, refusal: Refusal, data: Any, message: str
+) -> None:
+    changed(run, config={**recorded(run)["config"], "data": data})
+    assert refusal("sample", run, "--report") == f"{Path(run) / store.CONFIG}: {message}"
+
+
+def test_the_training_text_is_its_files_in_their_order_held_out_ones_behind_them(run: str) -> None:
+    tokenizer = tokenizers.fit("char", [TEXT])
+    first, second = Path(run).parent / "text.txt", Path(run).parent / "more.txt"
+    second.write_text("bbb\n")
+    main, more = (dataclasses.asdict(describe(path)) for path in (first, second))
+    changed(run, given=[str(first)], files=[main, more])  # the second was held out
+    assert "".join(training_text(Path(run), tokenizer)) == TEXT[:60]
+    for given, files in (
+        ([second], [main, more]),  # the held-out text is not what was trained on
+        ([second, first], [main, more]),
+        ([first, first], [main, more]),
+        ([first, second], [main]),
+    ):
+        changed(run, given=[str(path) for path in given], files=files)
+        with pytest.raises(DataError, match="has changed since training"):
+            training_text(Path(run), tokenizer)
+
+
+def test_a_report_of_a_run_on_standard_input_says_what_to_do_before_it_draws(
+    run: str, refusal: Refusal
+) -> None:
+    changed(run, given=["-"])
+    assert refusal("sample", run, "--report") == (
+        f"{run} was trained on standard input, which is not kept: --report needs the text. "
+        "Leave --report out, or train on a file."
     )
 
 

@@ -94,7 +94,8 @@ def test_no_length_finds_the_empty_sequence(trigram: Any) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"width": 0, "length": 1}, "width = 0: must be 1 or more"),
+        ({"width": 0, "length": 1}, "width = 0: must be 1 to 1,000"),
+        ({"width": 1001, "length": 1}, "width = 1001: must be 1 to 1,000"),
         ({"width": 1, "length": -1}, "length = -1: must not be negative"),
         ({"width": 2, "length": 1, "n_best": 3}, "n_best = 3: must be 1 to the width, 2"),
     ],

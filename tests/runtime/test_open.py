@@ -14,7 +14,7 @@ import pytest
 
 from recurra import store
 from recurra.config import to_json
-from recurra.errors import RecurraError, RunError
+from recurra.errors import RunError
 from recurra.runtime import CONTEXT, TOKENIZER, LanguageModel, NetworkSettings
 from recurra.runtime.sampling import sample
 from recurra.runtime.scoring import score
@@ -107,7 +107,10 @@ def test_a_run_of_another_kind_is_refused(folder: Path) -> None:
 
 def test_a_context_that_the_model_cannot_read_is_refused(folder: Path) -> None:
     store.write_record(folder, dataclasses.replace(RECORD, facts={CONTEXT: "z"}))
-    with pytest.raises(RecurraError, match="no symbol for 'z'"):
+    with pytest.raises(RunError, match=r"cannot be opened: .* no symbol for 'z'"):
+        LanguageModel.open(folder)
+    store.write_record(folder, dataclasses.replace(RECORD, facts={CONTEXT: ""}))
+    with pytest.raises(RunError, match="cannot be opened: context = '': must hold a symbol"):
         LanguageModel.open(folder)
 
 
@@ -124,6 +127,32 @@ def test_damaged_weights_are_refused(folder: Path) -> None:
     path = folder / store.MODEL
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(RunError, match=r"model\.safetensors is damaged"):
+        LanguageModel.open(folder)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["projection.bias", "recurrent.l1.weight_hh"])
+def test_weights_that_are_not_finite_are_refused(
+    folder: Path, random_weights: Callable[..., Any], name: str, value: float
+) -> None:
+    weights = random_weights(SETTINGS, 3)
+    weights[name].flat[1] = value
+    store.save_tensors(folder / store.MODEL, weights, {})
+    with pytest.raises(RunError) as caught:
+        LanguageModel.open(folder)
+    assert str(caught.value) == (
+        f"{folder / store.MODEL} is damaged: {name} contains values that are not finite. Copy the "
+        "run again, or train it anew."
+    )
+
+
+def test_weights_past_the_range_of_float32_are_not_finite_either(
+    folder: Path, random_weights: Callable[..., Any]
+) -> None:
+    weights = {name: a.astype(np.float64) for name, a in random_weights(SETTINGS, 3).items()}
+    weights["projection.bias"][0] = 1e300
+    store.save_tensors(folder / store.MODEL, weights, {})
+    with pytest.raises(RunError, match=r"projection\.bias contains values that are not finite"):
         LanguageModel.open(folder)
 
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from recurra.errors import ConfigError, DataError
-from recurra.runtime import LanguageModel
+from recurra.runtime import LanguageModel, sampling
 from recurra.runtime.sampling import beam, sample, stream
 from recurra.text.tokenizers import Tokenizer, fit
 
@@ -210,7 +210,8 @@ def test_a_beam_finds_the_likeliest_and_says_what_beams_do(bigram: LanguageModel
         ({"temperature": -1.0}, "temperature = -1.0: must be 0"),
         ({"top_p": 0.0}, "top_p = 0.0: must be in (0, 1]"),
         ({"top_k": 0}, "top_k = 0: must be 1 or more"),
-        ({"length": -3}, "length = -3: must not be negative"),
+        ({"length": -3}, "length = -3: must be 0 to 10,000,000"),
+        ({"length": 10**13}, "length = 10000000000000: must be 0 to 10,000,000"),
         ({"stop": ("",)}, "stop = ('',): an empty string stands everywhere"),
         ({"context": ""}, "context = '': must hold a symbol"),
     ],
@@ -225,10 +226,32 @@ def test_a_setting_that_cannot_be_is_named_at_once(
 
 
 def test_no_samples_and_no_beam_cannot_be_asked_for(bigram: LanguageModel) -> None:
-    with pytest.raises(ConfigError, match="count = 0: must be 1 or more"):
+    with pytest.raises(ConfigError, match="count = 0: must be 1 to 10,000"):
         sample(bigram, length=1, count=0)
-    with pytest.raises(ConfigError, match="width = 0: must be 1 or more"):
+    with pytest.raises(ConfigError, match="width = 0: must be 1 to 1,000"):
         beam(bigram, length=1, width=0)
+
+
+def test_more_samples_or_beams_than_memory_holds_are_refused(bigram: LanguageModel) -> None:
+    with pytest.raises(ConfigError, match="count = 10001: must be 1 to 10,000"):
+        sample(bigram, length=1, count=10_001)
+    with pytest.raises(ConfigError, match="width = 1001: must be 1 to 1,000"):
+        beam(bigram, length=1, width=1001)
+    with pytest.raises(ConfigError, match="length = 10001: must be at most 10,000,000 ÷ the width"):
+        beam(bigram, length=10_001, width=1000)
+
+
+def test_samples_drawn_in_several_lots_are_those_of_one(
+    random_model: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = random_model()
+    asked: dict[str, Any] = {"length": 60, "count": 7, "stop": ("q",)}
+    together = sample(model, "abc", **asked)
+    monkeypatch.setattr(sampling, "NUMBERS_AT_ONCE", 3 * model.vocab_size)  # three at a time
+    in_lots = sample(model, "abc", **asked)
+    assert [one.text for one in in_lots] == [one.text for one in together]
+    # float32 products of a batch of three round otherwise than of seven: 60 of some 1e-7
+    assert [one.nats for one in in_lots] == pytest.approx([one.nats for one in together], abs=1e-4)
 
 
 def test_a_prompt_with_a_character_never_seen_is_an_error_that_names_it(

@@ -58,6 +58,19 @@ def test_a_small_text_is_learned_to_near_zero(verse: Path, tmp_path: Path) -> No
     assert run.evaluate(split="train").figures["nats_per_token_stateful"] < 0.1
 
 
+def test_a_run_that_is_asked_to_evaluate_keeps_the_exact_figures(
+    verse: Path, tmp_path: Path
+) -> None:
+    run = recurra.train("lm", verse, out=tmp_path / "run", steps=20, evaluate=True, **SMALL)
+    exact = run.evaluate()
+    assert run.outcome is not None
+    assert run.outcome.evaluation == exact
+    records = store.read_metrics(run.folder)
+    assert records[-1]["figures"] == dict(exact.figures)
+    card = (run.folder / "README.md").read_text()
+    assert f"nats_per_token_stateful: {exact.figures['nats_per_token_stateful']:.4f}" in card
+
+
 def test_a_trained_model_prefers_the_order_it_has_read(verse: Path, tmp_path: Path) -> None:
     run = recurra.train("lm", verse, out=tmp_path / "run", steps=150, **SMALL)
     assert run.score("the cat is small").total_nats < run.score("small the is cat").total_nats

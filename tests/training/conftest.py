@@ -5,4 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
+
+
+@pytest.fixture
+def no_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs without the picture of their loss: drawing takes longer than they train."""
+    from recurra.training import curve
+
+    monkeypatch.setattr(curve, "write", lambda folder, records, watcher: None)

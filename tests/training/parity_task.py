@@ -178,14 +178,10 @@ class Parity:
         weights = store.read_tensors(old / store.MODEL)
         model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
 
-    def evaluate(
-        self, folder: Path, files: Sequence[str], asked: Any, device: torch.device
-    ) -> Evaluation:
+    def evaluate(self, folder: Path, files: Sequence[str], asked: Any) -> Evaluation:
         raise ConfigError("parity evaluates nothing")
 
-    def predict(
-        self, folder: Path, inputs: Sequence[Any], asked: Any, device: torch.device
-    ) -> list[Any]:
+    def predict(self, folder: Path, inputs: Sequence[Any], asked: Any) -> list[Any]:
         raise ConfigError("parity predicts nothing")
 
 
@@ -218,7 +214,7 @@ def fit(
     prepared = task.prepare(config, [], streams)
     model = task.build(config, None, streams.init)
     if resume:
-        record = store.read_record(folder)
+        record = replace(store.read_record(folder), config=to_json(config))
     else:
         record = store.RunRecord(
             kind=task.kind,

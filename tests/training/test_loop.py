@@ -228,6 +228,17 @@ def test_a_score_that_is_not_a_number_stops(tmp_path: Path) -> None:
         fit(tmp_path / "run", Config(training=SHORT), task=Judged([float("nan")]))
 
 
+def test_a_figure_that_is_not_finite_is_left_out_and_training_goes_on(tmp_path: Path) -> None:
+    class Odd(Parity):
+        """One of its figures is undefined, as a precision where nothing was found."""
+
+        def validate(self, model: nn.Module, valid: Any) -> Validation:
+            return Validation(1.0, {"nats": 1.0, "precision": float("nan")})
+
+    outcome = fit(tmp_path / "run", Config(training=SHORT), task=Odd())
+    assert (outcome.reason, outcome.figures) == ("budget", {"nats": 1.0})
+
+
 def test_the_second_signal_ends_at_once_and_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
     class Impatient(Quiet):
         def stepped(self, progress: Progress) -> None:

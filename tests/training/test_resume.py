@@ -2,83 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-from collections.abc import Mapping
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from recurra import store
-from recurra.errors import RunError
-from recurra.training import curve
-from recurra.training.settings import OPTIMIZERS, Training
-from recurra.training.watch import Progress, Quiet
-from tests.training.parity_task import Config, Data, Network, fit
+from recurra.task import Loss
+from recurra.training import resume
+from recurra.training.settings import OPTIMIZERS
+from tests.training.compare import assert_same_run, metrics, scalars
+from tests.training.parity_task import Batch, Config, Data, Network, Parity, fit
+from tests.training.sessions import PLAIN, Kill, Stops
 
-# The rest of a record must be equal; these depend on the clock.
-TIMES = ("seconds", "tokens_per_second", "eta_seconds")
-
-PLAIN = Training(
-    steps=40, batch_size=8, learning_rate=0.02, validate_every=7, sample_every=9, save_every=1e6
-)
-
-
-@pytest.fixture(autouse=True)
-def _no_curve(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes longer than these runs train."""
-    monkeypatch.setattr(curve, "write", lambda folder, watcher: None)
-
-
-class Kill(Exception):
-    """Ends training where it stands, without a save."""
-
-
-class Stops(Quiet):
-    """Interrupts by Ctrl-C, or kills, after a step."""
-
-    def __init__(self, step: int, *, kill: bool = False) -> None:
-        self.step, self.kill = step, kill
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def stepped(self, progress: Progress) -> None:
-        if progress.step == self.step and self.kill:
-            raise Kill
-        if progress.step == self.step:
-            os.kill(os.getpid(), signal.SIGINT)
-
-
-def metrics(folder: Path) -> list[dict[str, Any]]:
-    """The records without what depends on the clock."""
-    return [
-        {name: value for name, value in record.items() if name not in TIMES}
-        for record in store.read_metrics(folder)
-    ]
-
-
-def scalars(folder: Path) -> dict[str, Any]:
-    """What the resume file holds besides tensors, without what depends on the clock."""
-    found: dict[str, Any] = json.loads(store.read_header(folder / store.RESUME).metadata["scalars"])
-    del found["state"]["seconds"], found["metrics_size"]  # a second has more or fewer digits
-    return found
-
-
-def assert_same_run(one: Path, other: Path) -> None:
-    """Both folders hold the same training, bit for bit."""
-    assert (one / store.MODEL).read_bytes() == (other / store.MODEL).read_bytes()
-    ours, theirs = (store.read_tensors(folder / store.RESUME) for folder in (one, other))
-    assert set(ours) == set(theirs)
-    for name, array in ours.items():
-        assert array.tobytes() == theirs[name].tobytes(), name
-    assert scalars(one) == scalars(other)
-    assert metrics(one) == metrics(other)
+pytestmark = pytest.mark.usefixtures("no_curve")
 
 
 def whole_and_parts(tmp_path: Path, config: Config, stops: list[Stops]) -> None:
@@ -227,46 +169,54 @@ def test_lost_metrics_are_noted_and_training_goes_on(tmp_path: Path) -> None:
     assert any("metrics.jsonl is shorter than it was" in note for note in watcher.notes)
 
 
-def test_a_run_that_cannot_go_on_says_why(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    config = Config(training=PLAIN)
-    fit(run, config, watcher=Stops(10))
-    with pytest.raises(RunError, match=r"is not empty.*go on with it: recurra resume"):
-        fit(run, config)
-    with pytest.raises(RunError, match=r"does not fit the model: .* expected"):
-        fit(run, replace(config, model=Network(hidden_size=9)), resume=True)
-    with pytest.raises(RunError, match="was written by 'adam', and the config says 'sgd'"):
-        fit(run, Config(training=replace(PLAIN, optimizer="sgd")), resume=True)
-    with pytest.raises(RunError, match="does not fit the model: average"):
-        fit(run, Config(training=replace(PLAIN, ema=0.9)), resume=True)
-    whole = (run / store.RESUME).read_bytes()
-    (run / store.RESUME).write_bytes(whole[:-1])
-    with pytest.raises(RunError, match=r"resume\.safetensors is damaged"):
-        fit(run, config, resume=True)
-    (run / store.RESUME).unlink()
-    with pytest.raises(RunError, match=r"has no resume\.safetensors.*--from"):
-        fit(run, config, resume=True)
+def test_a_run_that_early_stopping_ended_trains_on_with_a_new_budget_alone(tmp_path: Path) -> None:
+    run, watcher = tmp_path / "run", Stops(-1)
+    training = replace(PLAIN, early_stop=2, validate_every=1, learning_rate=1.0, clip_norm=None)
+    ended = fit(run, Config(training=training)).steps
+    again = fit(run, Config(training=training), resume=True, watcher=watcher)
+    assert (again.reason, again.steps) == ("early stop", ended)
+    assert watcher.notes == [
+        "early stopping ended this run; a new budget (--steps, --epochs or --minutes) trains it on."
+    ]
+    longer = fit(run, Config(training=replace(training, steps=100)), resume=True)
+    assert longer.steps >= ended + 2
+    assert store.read_record(run).config["training"]["steps"] == 100
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"state": 3}, "training state is damaged"),
-        ({"state": None}, "training state is damaged"),
-        ({"streams": {}}, "data position cannot be restored"),
-        ({"batches": {"position": 1}}, "data position cannot be restored"),
-        ({"carried": "float32"}, "carried state is damaged"),
-        ({"metrics_size": -1}, "lacks its scalars"),
-        ({"metrics_size": "1"}, "lacks its scalars"),
-    ],
-)
-def test_damaged_scalars_are_refused(
-    tmp_path: Path, change: Mapping[str, Any], message: str
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64], ids=str)
+def test_the_saved_weights_are_float32_whatever_they_were_trained_in(
+    tmp_path: Path, dtype: torch.dtype
 ) -> None:
-    run = tmp_path / "run"
-    fit(run, Config(training=PLAIN), watcher=Stops(10))
-    found = json.loads(store.read_header(run / store.RESUME).metadata["scalars"])
-    tensors = store.read_tensors(run / store.RESUME)
-    store.save_tensors(run / store.RESUME, tensors, {"scalars": json.dumps({**found, **change})})
-    with pytest.raises(RunError, match=message):
-        fit(run, Config(training=PLAIN), resume=True)
+    values = [0.5, -1.25, 3.0]  # exact in every one of these types
+    resume.write_model(tmp_path, {"w": torch.tensor(values, dtype=dtype)}, 7)
+    assert store.read_header(tmp_path / store.MODEL).entries["w"].dtype == np.dtype("<f4")
+    data = (tmp_path / store.MODEL).read_bytes()
+    assert struct.unpack("<3f", data[-12:]) == tuple(values)
+
+
+def test_a_model_trained_in_float64_is_saved_in_float32_and_goes_on_bit_for_bit(
+    tmp_path: Path,
+) -> None:
+    class Double(Parity):
+        """The same network in float64."""
+
+        def build(self, config: Any, assets: Any, rng: np.random.Generator) -> nn.Module:
+            return super().build(config, assets, rng).double()
+
+        def loss(
+            self, model: nn.Module, batch: Batch, carried: Any, generator: torch.Generator | None
+        ) -> Loss:
+            double = batch._replace(bits=batch.bits.double(), odd=batch.odd.double())
+            return super().loss(model, double, carried, generator)
+
+    config = Config(data=Data(held_out=False), training=replace(PLAIN, sample_every=0))
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    fit(whole, config, task=Double())
+    fit(parts, config, task=Double(), watcher=Stops(10))
+    fit(parts, config, task=Double(), resume=True)
+    assert_same_run(whole, parts)
+    model, going_on = (store.read_tensors(whole / name) for name in (store.MODEL, store.RESUME))
+    for name, array in model.items():
+        assert array.dtype == np.float32
+        assert going_on[f"model/{name}"].dtype == np.float64
+        assert np.array_equal(array, going_on[f"model/{name}"].astype(np.float32))

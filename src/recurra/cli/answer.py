@@ -10,7 +10,6 @@ from typing import Annotated, Any
 from recurra import store
 from recurra.cli import inputs
 from recurra.cli.flags import flag, switch, with_settings
-from recurra.cli.train import Device
 from recurra.config import Option, options
 from recurra.errors import ConfigError
 
@@ -31,13 +30,12 @@ def evaluate_verb(folder: str | None) -> Callable[..., int]:
         run: Annotated[str, flag("the run folder")],
         /,
         *data: Annotated[str, flag("files to evaluate on; without any, the run's held-out part")],
-        device: Device = "auto",
         json_: AsJson = False,
         **asked: Any,
     ) -> int:
         from recurra import api
 
-        result = api.load(run).evaluate(*data, device=device, **asked)
+        result = api.load(run).evaluate(*data, **asked)
         print(json.dumps(result.json(), ensure_ascii=False) if json_ else result)
         return 0
 
@@ -57,7 +55,6 @@ def predict_verb(folder: str | None) -> Callable[..., int]:
             str | None,
             flag("inputs from a .jsonl, .csv or .tsv file by field name, or a line each"),
         ] = None,
-        device: Device = "auto",
         json_: AsJson = False,
         **asked: Any,
     ) -> int:
@@ -73,7 +70,7 @@ def predict_verb(folder: str | None) -> Callable[..., int]:
             examples = inputs.from_file(kind, Path(file))
         else:
             examples = inputs.from_arguments(kind, given)
-        for answer in opened.predict(examples, device=device, **asked):
+        for answer in opened.predict(examples, **asked):
             shown = answer.json() if json_ and hasattr(answer, "json") else answer
             print(json.dumps(shown, ensure_ascii=False) if json_ else shown)
         return 0

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group
 
 from recurra import __version__, registry
 from recurra.cli.examples import below
@@ -19,15 +19,26 @@ from recurra.cli.usage import as_config_error
 
 VERBS = {
     "train": "Train a task on your files, or on its built-in data.",
-    "resume": "Go on with a run where its last save stands, or train it for longer.",
-    "evaluate": "The exact figures of a run on held-out data, or on files of yours.",
+    "resume": "Go on with a run from its last save, or train it for longer.",
+    "evaluate": "The exact figures of a run on held-out data or files of yours.",
     "sample": "Write text with a language model.",
     "score": "Say how likely texts are to a language model; rank several.",
     "predict": "Answer inputs with a run whose task answers.",
     "list": "List the cells or the tasks there are.",
-    "doctor": "Show versions, devices, threads, instruction sets and how the recurrence is run.",
+    "doctor": "Show versions, devices, threads and how the recurrence is run.",
 }
-HELP = "Recurrent networks as real software: train one, sample from it, score with it, come back."
+HELP = "Recurrent networks as real software: train one, sample from it, score with it."
+USAGE = {
+    "recurra": "COMMAND …",
+    "train": "TASK [DATA …] [flags]",
+    "resume": "RUN [flags]",
+    "evaluate": "RUN [DATA …] [flags]",
+    "sample": "RUN [flags]",
+    "score": "RUN TEXT … [flags]",
+    "predict": "RUN INPUT … | --file F | - [flags]",
+    "list": "cells|tasks [flags]",
+    "doctor": "[flags]",
+}
 Verb = Callable[..., int]
 
 
@@ -52,18 +63,19 @@ def _application(argv: list[str]) -> tuple[App, list[str]]:
 
     Only the verb that is called gets its function, so that no other's imports are paid for.
     """
-    app = _app("recurra", HELP, below("recurra"), version=__version__)
+    app = _app("recurra", HELP, _usage("recurra"), below("recurra"), version=__version__)
     called = next((token for token in argv if not token.startswith("-")), None)
     tokens = argv
     for order, (name, help) in enumerate(VERBS.items()):
         if name != called:
-            app.command(_app(name, help, sort_key=order))
+            app.command(_app(name, help, _usage(name), sort_key=order))
         elif name == "train":
-            verb, tokens = _train(argv, order)
-            app.command(verb)
+            train, tokens = _train(argv, order)
+            app.command(train)
         else:
             rest = argv[argv.index(name) + 1 :]
-            app.command(_app(name, help, below(name), default=_verb(name, rest), sort_key=order))
+            verb = _verb(name, rest)
+            app.command(_app(name, help, _usage(name), below(name), default=verb, sort_key=order))
     return app, tokens
 
 
@@ -75,13 +87,14 @@ def _train(argv: list[str], order: int) -> tuple[App, list[str]]:
     at = argv.index("train") + 1
     task, rest = choose_task(argv[at:])
     verb = train_verb(task, command)
-    app = _app("train", VERBS["train"], below("train"), sort_key=order)
+    app = _app("train", VERBS["train"], _usage("train"), below("train"), sort_key=order)
     if task is None:
         app.default(verb)
     for name in registry.names("tasks"):
         help = registry.summary("tasks", name)
         default = {"default": verb} if name == task else {}
-        app.command(_app(name, help, below("train TASK", name), **default))
+        usage = _usage("train").replace("TASK", name)
+        app.command(_app(name, help, usage, below("train TASK", name), **default))
     return app, [*argv[:at], *([task] if task else []), *rest]
 
 
@@ -109,12 +122,25 @@ def _verb(name: str, rest: list[str]) -> Verb:
     return doctor
 
 
+def _usage(name: str) -> str:
+    """The line above a verb's help."""
+    return " ".join(["Usage: recurra", *([] if name == "recurra" else [name]), USAGE[name]])
+
+
 def _app(
-    name: str, help: str, epilogue: str = "", *, default: Verb | None = None, **more: Any
+    name: str,
+    help: str,
+    usage: str,
+    epilogue: str = "",
+    *,
+    default: Verb | None = None,
+    **more: Any,
 ) -> App:
     app = App(
         name=name,
         help=help,
+        usage=usage,
+        group_parameters=Group.create_default_parameters("Flags"),
         help_epilogue=epilogue,
         help_format="plaintext",
         help_flags=("--help", "-h"),

@@ -22,10 +22,11 @@ EXTRAS = {
     "tokenizers": ("--tokens bpe", "bpe"),
     "tensorboard": ("--tensorboard", "tensorboard"),
 }
-RECURRENCE = (
-    "a loop of steps over torch's operations, on every device: this build has no native kernels; "
-    "sampling and scoring loop over NumPy's"
-)
+RECURRENCE = [
+    "a loop of steps over torch's operations, on every device",
+    "the same over NumPy's for sampling and scoring",
+    "this build has no native kernels",
+]
 
 
 def doctor(

@@ -44,14 +44,33 @@ def from_file(kind: type[Any], path: Path) -> list[Any]:
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}.") from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text (byte {error.start}).") from None
+        byte = error.object[error.start]
+        raise DataError(f"{path} is not UTF-8 text: byte 0x{byte:02x} ({error.reason}).") from None
+    except csv.Error as error:
+        raise DataError(f"{path} is not a table: {error}.") from None
 
 
 def from_stdin(kind: type[Any]) -> list[Any]:
     """Examples from standard input: JSON lines where the first begins with {, else a line each."""
-    text = sys.stdin.read()
+    text = stdin_text()
     json_lines = text.lstrip().startswith("{")
-    return list(_lines(kind, text.splitlines(), "standard input", json_lines))
+    return list(_lines(kind, text.split("\n"), "standard input", json_lines))
+
+
+def stdin_text() -> str:
+    """All of standard input, its line ends as they are; DataError where it is not UTF-8 text."""
+    if sys.stdin is None:  # `<&-` closed it
+        raise DataError("standard input is closed: there is nothing to read.")
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"standard input cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise DataError(
+            f"standard input is not UTF-8 text: byte 0x{byte:02x} at offset {error.start:,} "
+            f"({error.reason})."
+        ) from None
 
 
 def _table(kind: type[Any], lines: Iterable[str], separator: str, where: str) -> Iterator[Any]:
@@ -82,7 +101,7 @@ def _lines(kind: type[Any], lines: Iterable[str], where: str, json_lines: bool) 
             continue
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{here} is not JSON: {error}.") from None
         yield from_json(kind, values, here)
 

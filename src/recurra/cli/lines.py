@@ -32,7 +32,7 @@ class Lines:
     def stepped(self, progress: Progress) -> None:
         if (now := self._clock()) >= self._due:
             self._due = now + EVERY_SECONDS
-            self._write(f"{words.place(progress)}: {words.state(progress)}")
+            self._write(f"{', '.join(words.place(progress))}: {', '.join(words.state(progress))}")
 
     def validated(self, progress: Progress, figures: Mapping[str, float], best: bool) -> None:
         kept = ", the best so far" if best else ""
@@ -51,4 +51,4 @@ class Lines:
         """Nothing to put back."""
 
     def _write(self, text: str) -> None:
-        print(text, file=self._out, flush=True)
+        print(words.harmless(text), file=self._out, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shlex
 import sys
 import tomllib
@@ -18,12 +19,14 @@ from recurra.cli.flags import flag, with_settings
 from recurra.cli.lines import Lines
 from recurra.config import options
 from recurra.errors import ConfigError, unknown
+from recurra.training.budget import DEFAULT_MINUTES
 
 if TYPE_CHECKING:
     from recurra.api import Run
 
 LANGUAGE_MODEL = "language_model"  # the kind of run that `sample` and `score` open
 INTERRUPTED = 130  # the exit code of a run that Ctrl-C ended, saved or not
+ENDED = {"budget": "budget spent", "early stop": "stopped early: no longer getting better"}
 
 Device = Annotated[str, flag("auto, cpu or cuda; auto takes the GPU that torch sees, else the CPU")]
 
@@ -54,13 +57,13 @@ def train_verb(task: str | None, command: str) -> Callable[..., int]:
 
     def train(
         *data: Annotated[str, flag("text files, folders, or - for standard input; none: built-in")],
-        out: Annotated[str | None, flag("the run folder to make; runs/<task>-<data>")] = None,
+        out: Annotated[str | None, flag("the run to make [default: runs/<task>-<data>]")] = None,
         config: Annotated[str | None, flag("a recipe in TOML; flags override what it says")] = None,
         start_from: Annotated[
             str | None, flag("a run to take weights and vocabulary from", name="--from")
         ] = None,
         device: Device = "auto",
-        seed: Annotated[int | None, flag("of weights, data order, dropout and samples; 0")] = None,
+        seed: Annotated[int | None, flag("of all that is random [default: 0]")] = None,
         **settings: Any,
     ) -> int:
         from recurra import api
@@ -110,7 +113,8 @@ def _watcher() -> Bar | Lines:
         return Lines(sys.stdout)
     from rich.console import Console
 
-    return Bar(Console())
+    console = Console()
+    return Lines(sys.stdout) if console.is_dumb_terminal else Bar(console)
 
 
 def _closing(run: Run) -> int:
@@ -120,11 +124,13 @@ def _closing(run: Run) -> int:
     assert outcome is not None  # it was this process that trained
     print(
         f"{outcome.steps:,} steps, {outcome.tokens:,} tokens in {words.duration(outcome.seconds)}"
-        f" ({outcome.reason})"
+        f" ({ENDED.get(outcome.reason, outcome.reason)})"
     )
     if outcome.figures:
         best = f"best on the held-out part, at step {outcome.best_step:,}"
         print(f"{best}: {words.figures(outcome.figures)}")
+    if outcome.evaluation is not None:
+        print(outcome.evaluation)
     if outcome.reason == "interrupted":
         print(f"stopped and saved in {run.folder}; to go on:\n  recurra resume {folder}")
         return INTERRUPTED
@@ -146,8 +152,22 @@ def _next_commands(run: Run, folder: str) -> list[str]:
 
         fields = dataclasses.fields(tasks.load(run.record.task).Input)
         asking = [" ".join(["recurra predict", folder, *(item.name.upper() for item in fields)])]
-    again = f"recurra resume {folder} --minutes 10   # the budget in all, longer than before"
+    again = f"recurra resume {folder} {_longer(run)}   # train on, to twice the budget in all"
     return [*asking, f"recurra evaluate {folder}", again]
+
+
+def _longer(run: Run) -> str:
+    """The flag of a budget of twice what the run was given, or has taken, in the run's own unit."""
+    training, outcome = run.record.config["training"], run.outcome
+    assert outcome is not None
+    if (steps := training["steps"]) is not None:
+        return f"--steps {2 * max(steps, outcome.steps)}"
+    if (epochs := training["epochs"]) is not None:
+        return f"--epochs {2 * epochs:g}"
+    minutes = training["minutes"] or DEFAULT_MINUTES
+    if outcome.seconds >= 2 * 60 * minutes:
+        minutes = math.ceil(outcome.seconds / 60)
+    return f"--minutes {2 * minutes:g}"
 
 
 def _recipe(tokens: Sequence[str]) -> str | None:

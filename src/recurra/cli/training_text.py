@@ -6,22 +6,29 @@ trained on; held-out files are not among those given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from recurra import store
 from recurra.data import builtin
-from recurra.errors import DataError
+from recurra.errors import DataError, RunError
 from recurra.text import files
 from recurra.text.reading import chunks
 from recurra.text.tokenizers import Tokenizer
 
 
 def training_text(folder: Path, tokenizer: Tokenizer) -> Iterator[str]:
-    """The training part in pieces; DataError where its text is gone or is no longer the same."""
+    """The training part in pieces, its text checked before the first is asked for.
+
+    Raises DataError where the text is gone, is no longer the same or was standard input.
+    """
     record = store.read_record(folder)
-    left = record.facts.get("train_tokens")
-    for text in _whole(folder, record):
+    return _first(_whole(folder, record), record.facts.get("train_tokens"), tokenizer)
+
+
+def _first(texts: Iterable[str], left: object, tokenizer: Tokenizer) -> Iterator[str]:
+    """The texts up to their first `left` tokens; all of them where that is no number."""
+    for text in texts:
         if not isinstance(left, int):
             yield text
             continue
@@ -36,18 +43,34 @@ def training_text(folder: Path, tokenizer: Tokenizer) -> Iterator[str]:
 def _whole(folder: Path, record: store.RunRecord) -> Iterable[str]:
     if not record.given:
         text, source = builtin.text()
-        _check(folder, record, {source.sha256})
+        _check(folder, record, [source.sha256])
         return [text]
     if "-" in record.given:
-        raise DataError(f"{folder} was trained on standard input: --report needs the text again.")
+        raise DataError(
+            f"{folder} was trained on standard input, which is not kept: --report needs the text. "
+            "Leave --report out, or train on a file."
+        )
+    encoding, raw = _settings(folder, record)
     paths = files.expand(record.given)
-    _check(folder, record, {files.describe(path).sha256 for path in paths})
-    data = record.config.get("data", {})
-    return chunks(paths, data.get("encoding"), raw=data.get("tokens") == "byte")
+    _check(folder, record, [files.describe(path).sha256 for path in paths])
+    return chunks(paths, encoding, raw=raw)
 
 
-def _check(folder: Path, record: store.RunRecord, now: set[str]) -> None:
-    if not now <= {file["sha256"] for file in record.files}:
+def _settings(folder: Path, record: store.RunRecord) -> tuple[str | None, bool]:
+    """(the files' encoding, whether they are read as bytes)."""
+    data = record.config.get("data")
+    where = f"{folder / store.CONFIG}: config.data"
+    if not isinstance(data, dict):
+        raise RunError(f"{where} must be a table of settings, not {type(data).__name__}.")
+    encoding = data.get("encoding")
+    if encoding is not None and not isinstance(encoding, str):
+        raise RunError(f"{where}.encoding must be str or none, not {type(encoding).__name__}.")
+    return encoding, data.get("tokens") == "byte"
+
+
+def _check(folder: Path, record: store.RunRecord, now: Sequence[str]) -> None:
+    """The files given come first among those recorded; held-out files stand behind them."""
+    if now != [file["sha256"] for file in record.files[: len(now)]]:
         raise DataError(
             f"the text of {folder} has changed since training: --report needs it as it was."
         )

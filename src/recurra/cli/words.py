@@ -1,14 +1,23 @@
-"""Numbers in words, with their units: what the bar, the plain lines and the summaries print."""
+"""What the bar, the plain lines and the summaries print: numbers in words, text made harmless."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 from recurra.training.watch import Progress
 
 # what the keys of these figures begin with; the protocol follows
 NATS, BITS, PERPLEXITY = "nats_per_token", "bits_per_token", "perplexity"
+
+# all but the tab and the newline; an escape among them could move the cursor or clear the screen
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def harmless(text: str) -> str:
+    """The text with its control characters spelled out, as in \\x1b, so that none acts."""
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def loss(nats: float) -> str:
@@ -44,16 +53,22 @@ def reading(done: int, total: int) -> str:
     return f"reading the text: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
 
 
-def place(progress: Progress) -> str:
-    """How far training is."""
-    done, left = f"{progress.share:.0%} done", f"{duration(progress.eta_seconds)} left"
-    return f"step {progress.step:,}, epoch {progress.epoch:.2f}, {done}, {left}"
+def place(progress: Progress) -> tuple[str, ...]:
+    """How far training is, a part a number."""
+    return (
+        f"step {progress.step:,}",
+        f"epoch {progress.epoch:.2f}",
+        f"{progress.share:.0%} done",
+        f"{duration(progress.eta_seconds)} left",
+    )
 
 
-def state(progress: Progress) -> str:
+def state(progress: Progress) -> tuple[str, ...]:
     """The figures of the step, the loss smoothed: every number with its unit."""
     return (
-        f"loss {loss(progress.smooth_nats)}, {progress.tokens_per_second:,.0f} tokens/s, "
-        f"learning rate {progress.learning_rate:.3g}, gradient norm {progress.grad_norm:.3g}, "
-        f"{progress.clipped_share:.0%} of steps clipped"
+        f"loss {loss(progress.smooth_nats)}",
+        f"{progress.tokens_per_second:,.0f} tokens/s",
+        f"learning rate {progress.learning_rate:.3g}",
+        f"gradient norm {progress.grad_norm:.3g}",
+        f"{progress.clipped_share:.0%} of steps clipped",
     )

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from recurra.cli.flags import flag, switch
+from recurra.cli.inputs import stdin_text
 from recurra.cli.training_text import training_text
-from recurra.errors import ConfigError
+from recurra.cli.words import harmless
+from recurra.decoding.beam import WIDEST
+from recurra.errors import ConfigError, DataError
 from recurra.results import Sample, Score
 from recurra.runtime import LanguageModel, sampling, scoring
 from recurra.runtime import report as reporting
@@ -58,7 +61,12 @@ def sample(
     json_: AsJson = False,
 ) -> int:
     """Writes text with a language model."""
+    if beam is not None:
+        drawing = {"temperature": temperature != 1.0, "top_k": top_k is not None}
+        drawing |= {"top_p": top_p is not None, "stop": bool(stop), "seed": seed != 0}
+        _check_beam(beam, count, [name for name, given in drawing.items() if given])
     model = LanguageModel.open(Path(run))
+    text = training_text(Path(run), model.tokenizer) if report else None
     asked: dict[str, Any] = {"length": length, "temperature": temperature, "top_k": top_k}
     asked |= {"top_p": top_p, "stop": stop, "seed": seed, "context": context}
     if beam is None and count == 1 and not json_:
@@ -66,7 +74,6 @@ def sample(
     elif beam is None:
         samples = sampling.sample(model, prompt, count=count, **asked)
     else:
-        _refuse_with_beam(temperature=temperature != 1.0, top_k=top_k, top_p=top_p, stop=stop)
         found = sampling.beam(model, prompt, length=length, width=beam, context=context)
         samples = found[:count]
     for number, one in enumerate(samples, start=1):
@@ -76,10 +83,9 @@ def sample(
         if count > 1:
             print(f"--- {number} of {len(samples)}, {one.nats:.1f} nats")
         if count > 1 or beam is not None:
-            print(_bold(prompt) + one.text)
+            print(_bold(prompt) + _shown(one.text))
     _say_notes(samples)
-    if report:
-        text = training_text(Path(run), model.tokenizer)
+    if text is not None:
         measured = reporting.report([one.text for one in samples], text)
         print(json.dumps({"report": measured.json()}) if json_ else f"---\n{measured}")
     return 0
@@ -96,8 +102,10 @@ def score(
     """Says how likely texts are to a language model; several are ranked, the likeliest first."""
     if not text:
         raise ConfigError("score needs a TEXT, or - to read one from standard input.")
+    if text.count("-") > 1:
+        raise ConfigError("- was given twice: standard input holds one text.")
     model = LanguageModel.open(Path(run))
-    texts = [sys.stdin.read() if each == "-" else each for each in text]
+    texts = [_read() if each == "-" else each for each in text]
     scores = [scoring.score(model, each, context=context) for each in texts]
     scores.sort(key=lambda one: one.nats_per_token)
     if json_:
@@ -120,11 +128,24 @@ def _print_tokens(score: Score) -> None:
         print(f"  {nats:7.4f}  {token!r}")
 
 
-def _refuse_with_beam(**given: Any) -> None:
-    for name, value in given.items():
-        if value:
-            flag_name = name.replace("_", "-")
-            raise ConfigError(f"--beam searches and draws nothing: leave out --{flag_name}.")
+def _read() -> str:
+    if not (text := stdin_text()):
+        raise DataError("standard input is empty: there is no text to score.")
+    return text
+
+
+def _check_beam(beam: int, count: int, drawing: Sequence[str]) -> None:
+    """ConfigError for a search that cannot be; `drawing`: the flags given that only drawing has."""
+    for name in drawing:
+        flag_name = name.replace("_", "-")
+        raise ConfigError(f"--beam searches and draws nothing: leave out --{flag_name}.")
+    if not 1 <= beam <= WIDEST:
+        raise ConfigError(f"--beam {beam}: a search has 1 to {WIDEST:,} beams.")
+    if not 1 <= count <= beam:
+        raise ConfigError(
+            f"--count {count}: a search with --beam {beam} finds {beam}, of which 1 to {beam} are "
+            "shown, the likeliest first."
+        )
 
 
 def _say_notes(samples: Sequence[Sample]) -> None:
@@ -139,7 +160,7 @@ def _stream(model: LanguageModel, prompt: str, asked: Mapping[str, Any]) -> Samp
     print(_bold(prompt), end="", flush=True)
     drawn = []
     for piece in pieces:
-        print(piece, end="", flush=True)
+        print(_shown(piece), end="", flush=True)
         drawn.append(piece)
     print()
     # what there is to say of the prompt; nothing more is drawn for it
@@ -148,4 +169,10 @@ def _stream(model: LanguageModel, prompt: str, asked: Mapping[str, Any]) -> Samp
 
 
 def _bold(prompt: str) -> str:
-    return f"\x1b[1m{prompt}\x1b[0m" if prompt and sys.stdout.isatty() else prompt
+    """The prompt, bold on a terminal."""
+    return f"\x1b[1m{harmless(prompt)}\x1b[0m" if prompt and sys.stdout.isatty() else prompt
+
+
+def _shown(text: str) -> str:
+    """On a terminal nothing that a model writes acts on it; a pipe gets the text exactly."""
+    return harmless(text) if sys.stdout.isatty() else text

@@ -16,6 +16,8 @@ from recurra.config import require
 from recurra.decoding.filters import largest
 from recurra.decoding.state import Floats, Ids, Step, take
 
+WIDEST = 1000  # hypotheses; beyond some ten the search finds little more, and each costs a sequence
+
 
 class Hypothesis(NamedTuple):
     """One sequence found."""
@@ -48,9 +50,10 @@ def beam_search(
     unfinished hypothesis is continued by every symbol and the `width` best stay, finished ones
     among them; a hypothesis ends with `stop_id` or after `length` symbols. Of equals the earlier
     hypothesis, then the lower id wins. Width 1 is greedy; a width of at least V^(length − 1) is
-    exact. Raises ConfigError for a width below 1, a negative length or more asked than kept.
+    exact. Raises ConfigError for a width that is not 1 to 1,000, a negative length or more asked
+    than kept.
     """
-    require(width >= 1, "width", width, "must be 1 or more")
+    require(1 <= width <= WIDEST, "width", width, f"must be 1 to {WIDEST:,}")
     require(length >= 0, "length", length, "must not be negative")
     require(1 <= n_best <= width, "n_best", n_best, f"must be 1 to the width, {width}")
     starts = len(log_probs)

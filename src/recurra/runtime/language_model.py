@@ -18,6 +18,7 @@ from recurra.cells import Weights
 from recurra.decoding.filters import normalised
 from recurra.decoding.state import Floats
 from recurra.errors import ConfigError, DataError, RunError
+from recurra.runtime.given import encode
 from recurra.runtime.settings import NetworkSettings
 from recurra.runtime.weights import expected_shapes, resolve
 from recurra.shapes import check_shape
@@ -39,7 +40,7 @@ class LanguageModel:
 
     `weights` must be exactly those of `expected_shapes(settings, tokenizer.vocab_size)`; `context`
     is what a text without a predecessor starts after. Raises ConfigError for a context without a
-    symbol and ShapeError for a weight of another shape.
+    symbol, DataError for one with an unknown symbol, ShapeError for a weight of another shape.
     """
 
     def __init__(
@@ -53,7 +54,8 @@ class LanguageModel:
         self.settings = resolve(settings)
         self.tokenizer = tokenizer
         self.context = context
-        config.require(tokenizer.encode(context).size > 0, "context", context, "must hold a symbol")
+        ids = encode(tokenizer, context, "the context")
+        config.require(ids.size > 0, "context", context, "must hold a symbol")
         self.cell = cells.load(settings.cell)
         _check_weights(weights, expected_shapes(self.settings, self.vocab_size))
         arrays = {name: np.asarray(value, dtype=np.float32) for name, value in weights.items()}
@@ -78,9 +80,11 @@ class LanguageModel:
         try:
             settings = config.from_json(NetworkSettings, record.config["model"], where)
             shapes = expected_shapes(settings, tokenizer.vocab_size)
-        except ConfigError as error:
+            weights = store.read_tensors(folder / store.MODEL, shapes)
+            _check_finite(weights, folder / store.MODEL)
+            return cls(settings, tokenizer, weights, context)
+        except (ConfigError, DataError) as error:
             raise RunError(f"{folder} cannot be opened: {error}") from error
-        return cls(settings, tokenizer, store.read_tensors(folder / store.MODEL, shapes), context)
 
     def initial_state(self, batch: int) -> State:
         """The state before the first symbol of `batch` sequences: learned, or zeros."""
@@ -232,6 +236,17 @@ def _check_weights(
         )
     for name, shape in shapes.items():
         check_shape(name, weights[name], shape)
+
+
+def _check_finite(weights: Mapping[str, NDArray[Any]], path: Path) -> None:
+    for name, value in weights.items():
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(np.asarray(value, dtype=np.float32)).all()
+        if not finite:
+            raise RunError(
+                f"{path} is damaged: {name} contains values that are not finite. Copy the run "
+                "again, or train it anew."
+            )
 
 
 def default_context(tokenizer: Tokenizer, counts: NDArray[np.integer[Any]]) -> str:

@@ -15,12 +15,18 @@ import numpy as np
 from recurra import rng
 from recurra.config import require
 from recurra.decoding import Drawn, Filters, beam_search, sequences, take
+from recurra.decoding.beam import WIDEST
 from recurra.decoding.filters import without
 from recurra.decoding.state import Floats
 from recurra.errors import ConfigError
 from recurra.results import Sample
+from recurra.runtime.given import check_valid, encode
 from recurra.runtime.language_model import Ids, LanguageModel, State
 from recurra.text.tokenizers import Tokenizer
+
+MOST_SAMPLES = 10_000
+LONGEST = 10_000_000  # symbols of a sample, and of all the hypotheses of a beam together
+NUMBERS_AT_ONCE = 2**22  # probabilities held for samples drawn together: 32 MB in float64
 
 BEAM_NOTE = "beam search finds likely text, which repeats itself more than drawn text does"
 
@@ -47,18 +53,21 @@ def sample(
     before the prompt. Symbols unknown to the model are read as its unknown symbol, which is never
     drawn. `temperature`, `top_k`, `top_p`: see `Filters`.
 
-    Raises ConfigError for a setting that cannot be and DataError for a prompt with symbols never
-    seen where the model has no unknown symbol.
+    Raises ConfigError for a setting that cannot be and for what is not valid text, DataError for a
+    prompt with symbols never seen where the model has no unknown symbol.
     """
     filters = Filters(temperature=temperature, top_k=top_k, top_p=top_p)
-    require(count >= 1, "count", count, "must be 1 or more")
+    require(1 <= count <= MOST_SAMPLES, "count", count, f"must be 1 to {MOST_SAMPLES:,}")
     start = _begin(model, prompt, context, length)
     texts = [_Text(model.tokenizer, start.prompt_ids, tuple(stop)) for _ in range(count)]
     parts: list[list[str]] = [[] for _ in texts]
     nats: list[list[float]] = [[] for _ in texts]
-    for one in _drawn(model, start, texts, filters, seed, length):
-        parts[one.row].append(texts[one.row].push(one.id))
-        nats[one.row].append(one.nats)
+    together = max(1, NUMBERS_AT_ONCE // model.vocab_size)
+    for first in range(0, count, together):
+        rows = range(first, min(first + together, count))
+        for row, one in _drawn(model, start, texts, rows, filters, seed, length):
+            parts[row].append(texts[row].push(one.id))
+            nats[row].append(one.nats)
     return [
         Sample(prompt, "".join([*parts[row], texts[row].end()]), float(sum(nats[row])), seed, notes)
         for row, notes in enumerate([start.notes] * count)
@@ -87,7 +96,7 @@ def stream(
     text = _Text(model.tokenizer, start.prompt_ids, tuple(stop))
 
     def pieces() -> Iterator[str]:
-        for one in _drawn(model, start, [text], filters, seed, length):
+        for _, one in _drawn(model, start, [text], range(1), filters, seed, length):
             if piece := text.push(one.id):
                 yield piece
         if piece := text.end():
@@ -102,9 +111,10 @@ def beam(
     """The `width` likeliest continuations that a beam of that width finds, the likeliest first.
 
     Each is `length` symbols. On open-ended text they repeat themselves more than samples do; their
-    notes say so. Raises as `sample`, and ConfigError for a width below 1.
+    notes say so. Raises as `sample`, and ConfigError for a width that is not 1 to 1,000.
     """
-    require(width >= 1, "width", width, "must be 1 or more")
+    require(1 <= width <= WIDEST, "width", width, f"must be 1 to {WIDEST:,}")
+    require(width * length <= LONGEST, "length", length, f"must be at most {LONGEST:,} ÷ the width")
     start = _begin(model, prompt, context, length)
     never = _never(model)
 
@@ -135,16 +145,15 @@ class _Start:
 
 def _begin(model: LanguageModel, prompt: str, context: str | None, length: int) -> _Start:
     """The model after the context and the prompt; ConfigError or DataError where that cannot be."""
-    require(length >= 0, "length", length, "must not be negative")
+    require(0 <= length <= LONGEST, "length", length, f"must be 0 to {LONGEST:,}")
     tokenizer = model.tokenizer
     if tokenizer.unknown_id is not None and tokenizer.vocab_size == 1:
         raise ConfigError("the model's only symbol is the unknown one: there is nothing to draw.")
-    prompt_ids = tokenizer.encode(prompt)
-    if context is None:
-        context = "" if prompt_ids.size else model.context
-    else:
-        require(tokenizer.encode(context).size > 0, "context", context, "must hold a symbol")
-    read = np.concatenate([tokenizer.encode(context), prompt_ids])
+    prompt_ids = encode(tokenizer, prompt, "the prompt")
+    default = "" if prompt_ids.size else model.context
+    before = encode(tokenizer, default if context is None else context, "the context")
+    require(context is None or before.size > 0, "context", context, "must hold a symbol")
+    read = np.concatenate([before, prompt_ids])
     log_probs, state = model.read(read[:, None], model.initial_state(1))
     notes: tuple[str, ...] = ()
     if unseen := tokenizer.unseen(prompt):
@@ -157,21 +166,24 @@ def _drawn(
     model: LanguageModel,
     start: _Start,
     texts: Sequence[_Text],
+    rows: range,
     filters: Filters,
     seed: int,
     length: int,
-) -> Iterator[Drawn]:
-    rows = [0] * len(texts)
-    return sequences(
+) -> Iterator[tuple[int, Drawn]]:
+    """(which of `texts`, the symbol) for those in `rows`, drawn together."""
+    copies = [0] * len(rows)
+    drawn = sequences(
         model.step,
-        start.log_probs[rows],
-        take(start.state, rows),
+        start.log_probs[copies],
+        take(start.state, copies),
         length=length,
         filters=filters,
-        generators=[rng.generator(seed, f"sample/{index}") for index in range(len(texts))],
+        generators=[rng.generator(seed, f"sample/{row}") for row in rows],
         never=_never(model),
-        ended=lambda row: texts[row].stopped,
+        ended=lambda index: texts[rows[index]].stopped,
     )
+    return ((rows[one.row], one) for one in drawn)
 
 
 def _never(model: LanguageModel) -> tuple[int, ...]:
@@ -204,6 +216,8 @@ class _Text:
 
     def __post_init__(self) -> None:
         require(all(self.stop), "stop", self.stop, "an empty string stands everywhere")
+        for one in self.stop:
+            check_valid(one, "a stop text")
         self._decoder = self.tokenizer.stream()
         for index in self.prompt_ids:  # what a word looks like depends on the one before it
             self._decoder.push(int(index))

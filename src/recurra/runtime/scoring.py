@@ -16,6 +16,7 @@ from recurra import rng
 from recurra.config import require
 from recurra.errors import DataError
 from recurra.results import Score
+from recurra.runtime.given import encode
 from recurra.runtime.language_model import Ids, LanguageModel, State
 
 STRETCH = 4096  # tokens read at a time, and between two calls of `progress`
@@ -33,7 +34,7 @@ class WindowsFigure(NamedTuple):
     """Random windows, each from the initial state."""
 
     nats_per_token: float
-    standard_error: float  # of that mean, from the spread between windows; nan for one window
+    standard_error: float | None  # of that mean, from the spread between windows; None for one
     tokens: int  # predictions the mean is over: windows times their length
 
 
@@ -42,9 +43,9 @@ def score(model: LanguageModel, text: str, context: str | None = None) -> Score:
 
     Symbols that the model has none for are scored as its unknown symbol and counted in `unknown`.
     Raises DataError for a text without a token and, where there is no unknown symbol, for one with
-    symbols never seen; ConfigError for a context without a token.
+    symbols never seen; ConfigError for a context without a token and for what is not valid text.
     """
-    ids = model.tokenizer.encode(text)
+    ids = encode(model.tokenizer, text, "the text")
     if ids.size == 0:
         raise DataError(f"the text {text!r} has no token to score: give at least one.")
     context = model.context if context is None else context
@@ -62,7 +63,7 @@ def score(model: LanguageModel, text: str, context: str | None = None) -> Score:
 
 def after_context(model: LanguageModel, context: str) -> tuple[Ids, State]:
     """(the context's last symbol (1,), still to be fed, state of one sequence before it)."""
-    ids = model.tokenizer.encode(context)
+    ids = encode(model.tokenizer, context, "the context")
     require(ids.size > 0, "context", context, "must hold a symbol")
     state = model.initial_state(1)
     if ids.size > 1:
@@ -128,5 +129,5 @@ def evaluate_windows(
         nats, _ = model.nats(batch[:-1], batch[1:], model.initial_state(len(some)))
         means.append(nats.mean(axis=0))
     each = np.concatenate(means)
-    error = float(each.std(ddof=1)) / math.sqrt(count) if count > 1 else math.nan
+    error = float(each.std(ddof=1)) / math.sqrt(count) if count > 1 else None
     return WindowsFigure(float(each.mean()), error, count * window)

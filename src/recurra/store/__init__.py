@@ -6,7 +6,7 @@ What training keeps in `resume.safetensors`, and when it is written, is `trainin
 
 from __future__ import annotations
 
-from recurra.store.files import lock, read_bytes, write_atomic
+from recurra.store.files import lock, read_bytes, write_atomic, writing
 from recurra.store.metrics import append_metrics, cut_metrics, metrics_size, read_metrics
 from recurra.store.record import (
     CONFIG,
@@ -21,6 +21,7 @@ from recurra.store.record import (
     write_record,
 )
 from recurra.store.tensors import Entry, Header, read_header, read_tensors, save_tensors
+from recurra.store.values import parse
 
 __all__ = [
     "CONFIG",
@@ -37,6 +38,7 @@ __all__ = [
     "cut_metrics",
     "lock",
     "metrics_size",
+    "parse",
     "read_bytes",
     "read_header",
     "read_metrics",
@@ -45,4 +47,5 @@ __all__ = [
     "save_tensors",
     "write_atomic",
     "write_record",
+    "writing",
 ]

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recurra.errors import RunError
 from recurra.store.files import read_bytes, write_all, writing
 from recurra.store.record import METRICS
+from recurra.store.values import parse
 
 
 def append_metrics(folder: Path, record: Mapping[str, Any]) -> None:
-    """Appends one record; it is on the disk for certain after `metrics_size`."""
-    line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    """Appends one record; it is on the disk for certain after `metrics_size`.
+
+    A float that is not finite becomes null: JSON has no word for it.
+    """
+    finite = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in record.items()
+    }
+    line = json.dumps(finite, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     path = folder / METRICS
     with writing(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -38,29 +46,26 @@ def metrics_size(folder: Path) -> int:
 
 
 def cut_metrics(folder: Path, size: int) -> None:
-    """Forgets what was written past `size` bytes; a shorter file keeps its whole lines."""
+    """Forgets what was written past `size` bytes, and the line that would be cut in two."""
     path = folder / METRICS
-    if metrics_size(folder) < size:
-        size = read_bytes(path).rfind(b"\n") + 1
+    whole = read_bytes(path).rfind(b"\n", 0, size) + 1 if metrics_size(folder) else 0
     with writing(path):
-        os.truncate(path, size)
+        os.truncate(path, whole)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Every record, oldest first; a last line that a kill cut off is left out.
+    """A record a line, oldest first; a last line that a kill cut off is left out.
 
-    Raises RunError where there is no such file or a line is not a JSON table.
+    A damaged line is an empty record: it costs nothing but itself. Raises RunError where there is
+    no such file.
     """
-    path = folder / METRICS
-    lines = read_bytes(path).split(b"\n")[:-1]  # what follows the last line end is no line
-    return [_parsed(line, f"{path} is damaged: line {n}") for n, line in enumerate(lines, 1)]
+    lines = read_bytes(folder / METRICS).split(b"\n")[:-1]  # after the last line end is no line
+    return [_parsed(line) for line in lines]
 
 
-def _parsed(line: bytes, where: str) -> dict[str, Any]:
+def _parsed(line: bytes) -> dict[str, Any]:
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{where} is not JSON.") from error
-    if not isinstance(record, dict):
-        raise RunError(f"{where} is no table.")
-    return record
+        record = parse(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}

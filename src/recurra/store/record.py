@@ -16,6 +16,7 @@ from typing import Any
 
 from recurra.errors import RunError
 from recurra.store.files import read_bytes, sync_folder, write_atomic, writing
+from recurra.store.values import parse
 
 FORMAT = 1  # grows when an older Recurra could no longer read a run
 
@@ -139,9 +140,16 @@ def check_new(folder: Path) -> None:
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
-    """Writes `config.json`, atomically."""
+    """Writes `config.json`, atomically; RunError for a file name that is not text, too."""
     text = json.dumps(record.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomic(folder / CONFIG, text.encode() + b"\n")
+    try:
+        data = text.encode() + b"\n"
+    except UnicodeEncodeError as error:
+        raise RunError(
+            f"cannot write {CONFIG}: {text[error.start : error.end]!a} is not text; it stands in "
+            "the name of a file or folder. Rename that."
+        ) from error
+    write_atomic(folder / CONFIG, data)
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -153,14 +161,10 @@ def read_record(folder: Path) -> RunRecord:
     if not path.exists():
         raise RunError(f"{folder} is not a run folder: it has no {CONFIG}.")
     try:
-        values = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: not JSON ({_one_line(error)}).") from error
+        values = parse(read_bytes(path))
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}.") from error
     return RunRecord.from_json(values, str(path))
-
-
-def _one_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _umask() -> int:

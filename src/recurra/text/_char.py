@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from recurra.errors import DataError, RunError
 from recurra.text import _format
-from recurra.text._tokenizer import Ids, TextStream, Tokenizer
+from recurra.text._tokenizer import Ids, SymbolTokenizer, TextStream
 from recurra.text.vocabulary import Vocabulary, choose
 
 UNKNOWN = "\ufffd"
@@ -24,26 +24,18 @@ _NO_UNKNOWN = "<unk>"  # the format wants a name; more than one character, so ne
 _CODE_POINTS = 0x110000
 
 
-class CharTokenizer(Tokenizer):
+class CharTokenizer(SymbolTokenizer):
     """A vocabulary of single characters, looked up by a table over code points."""
 
     kind = "char"
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
+        super().__init__(vocabulary)
         points = np.array([ord(symbol) for symbol in vocabulary.symbols])
         absent = -1 if vocabulary.unknown_id is None else vocabulary.unknown_id
         # One entry more than the highest code point: all above it fall on that last one.
         self._table = np.full(int(points.max()) + 2, absent, np.int32)
         self._table[points] = np.arange(len(points), dtype=np.int32)
-
-    @property
-    def vocab_size(self) -> int:
-        return len(self.vocabulary)
-
-    @property
-    def unknown_id(self) -> int | None:
-        return self.vocabulary.unknown_id
 
     @property
     def newline_id(self) -> int | None:
@@ -61,9 +53,6 @@ class CharTokenizer(Tokenizer):
 
     def stream(self) -> TextStream:
         return _CharStream(self.vocabulary.symbols)
-
-    def pieces(self, ids: Iterable[int]) -> list[str]:
-        return [self.vocabulary.symbols[index] for index in ids]
 
     def to_json(self) -> bytes:
         return _format.dump(self._document())

@@ -9,6 +9,8 @@ from typing import ClassVar, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.text.vocabulary import Vocabulary
+
 Ids: TypeAlias = NDArray[np.int32]
 
 
@@ -66,3 +68,21 @@ class Tokenizer(ABC):
         """The text of the ids."""
         stream = self.stream()
         return "".join([*(stream.push(int(index)) for index in ids), stream.end()])
+
+
+class SymbolTokenizer(Tokenizer):
+    """A tokenizer whose ids are places in a vocabulary of whole symbols."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+
+    @property
+    def vocab_size(self) -> int:
+        return len(self.vocabulary)
+
+    @property
+    def unknown_id(self) -> int | None:
+        return self.vocabulary.unknown_id
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        return [self.vocabulary.symbols[index] for index in ids]

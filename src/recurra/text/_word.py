@@ -14,7 +14,7 @@ import numpy as np
 
 from recurra.errors import DataError, RunError
 from recurra.text import _format
-from recurra.text._tokenizer import Ids, TextStream, Tokenizer
+from recurra.text._tokenizer import Ids, SymbolTokenizer, TextStream
 from recurra.text.vocabulary import Vocabulary, choose
 
 UNKNOWN = "<unk>"
@@ -26,21 +26,10 @@ _BLANKS = (
 )
 
 
-class WordTokenizer(Tokenizer):
+class WordTokenizer(SymbolTokenizer):
     """A vocabulary of words that begins with `<unk>` and `<eos>`."""
 
     kind = "word"
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
-
-    @property
-    def vocab_size(self) -> int:
-        return len(self.vocabulary)
-
-    @property
-    def unknown_id(self) -> int | None:
-        return self.vocabulary.unknown_id
 
     @property
     def newline_id(self) -> int | None:
@@ -55,9 +44,6 @@ class WordTokenizer(Tokenizer):
 
     def stream(self) -> TextStream:
         return _WordStream(self.vocabulary.symbols)
-
-    def pieces(self, ids: Iterable[int]) -> list[str]:
-        return [self.vocabulary.symbols[index] for index in ids]
 
     def to_json(self) -> bytes:
         return _format.dump(self._document())

@@ -10,22 +10,23 @@ from torch import nn
 from recurra import store
 from recurra.config import from_json, options
 from recurra.task import Task
+from recurra.training.records import Records
 
 NAME = "README.md"
 
 
-def write(folder: Path, record: store.RunRecord, task: Task, model: nn.Module) -> None:
-    """Writes the card of the run as it stands."""
-    records = store.read_metrics(folder)
-    results = [item for item in records if item["kind"] == "result"]
-    samples = [item for item in records if item["kind"] == "sample"]
+def write(
+    folder: Path, record: store.RunRecord, task: Task, model: nn.Module, records: Records
+) -> None:
+    """Writes the card of the run as it stands; `records` of its metrics."""
     parts = [
         f"# {folder.resolve().name}",
         _model(record, task, model),
         _data(record),
-        _result(results[-1]) if results else "",
+        _result(records.result[-1]) if records.result else "",
+        _evaluation(records.evaluation[-1]) if records.evaluation else "",
         _settings(record, task),
-        _sample(samples[-1]) if samples else "",
+        _sample(records.sample[-1]) if records.sample else "",
         _use(record),
         _made(record),
     ]
@@ -64,6 +65,14 @@ def _result(result: dict[str, Any]) -> str:
     return "## Result on the held-out part, while training\n\n" + "\n".join(lines)
 
 
+def _evaluation(evaluation: dict[str, Any]) -> str:
+    lines = [f"- {name}: {value:.4f}" for name, value in evaluation["figures"].items()]
+    return (
+        f"## {evaluation['split'].capitalize()}, {evaluation['tokens']:,} tokens\n\n"
+        + "\n".join(lines)
+    )
+
+
 def _settings(record: store.RunRecord, task: Task) -> str:
     usual = options(task.Config())
     chosen = options(from_json(task.Config, record.config))
@@ -81,7 +90,7 @@ def _settings(record: store.RunRecord, task: Task) -> str:
 
 
 def _sample(sample: dict[str, Any]) -> str:
-    text = str(sample["text"])
+    text: str = sample["text"]
     fence = "```"
     while fence in text:
         fence += "`"

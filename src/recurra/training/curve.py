@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from recurra import store
+from recurra.training.records import Records
 from recurra.training.watch import Watcher
 
 NAME = "loss.png"
 
 
-def write(folder: Path, watcher: Watcher) -> None:
-    """Draws the curve from metrics.jsonl; without matplotlib a note says how to get it."""
-    records = store.read_metrics(folder)
-    training = [(item["step"], item["smooth_nats"]) for item in records if item["kind"] == "train"]
-    validation = [(item["step"], item["score"]) for item in records if item["kind"] == "validation"]
+def write(folder: Path, records: Records, watcher: Watcher) -> None:
+    """Draws the curve of the records; without matplotlib a note says how to get it."""
+    training = [(item["step"], item["smooth_nats"]) for item in records.train]
+    validation = [(item["step"], item["score"]) for item in records.validation]
     if not training:
         return
     try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recurra import store
 from recurra.errors import MissingExtraError
 
 FOLDER = "tensorboard"
@@ -19,23 +21,25 @@ class NoEvents:
 
 
 class Events:
-    """Writes the numbers of a record as scalars, and its text as text."""
+    """Writes the finite numbers of a record as scalars, and its text as text."""
 
-    def __init__(self, writer: Any) -> None:
-        self._writer = writer
+    def __init__(self, writer: Any, folder: Path) -> None:
+        self._writer, self._folder = writer, folder
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Adds one record of metrics.jsonl."""
+        """Adds one record of metrics.jsonl; RunError where it cannot be written."""
         kind, step = record["kind"], record["step"]
-        for name, value in {**record, **record.get("figures", {})}.items():
-            if name == "text":
-                self._writer.add_text(kind, value, step)
-            elif isinstance(value, (int, float)) and name != "step":
-                self._writer.add_scalar(f"{kind}/{name}", value, step)
+        with store.writing(self._folder):
+            for name, value in {**record, **record.get("figures", {})}.items():
+                if name == "text":
+                    self._writer.add_text(kind, value, step)
+                elif isinstance(value, (int, float)) and name != "step" and math.isfinite(value):
+                    self._writer.add_scalar(f"{kind}/{name}", value, step)
 
     def close(self) -> None:
-        """Makes sure that everything is written."""
-        self._writer.close()
+        """Makes sure that everything is written; RunError where it cannot be."""
+        with store.writing(self._folder):
+            self._writer.close()
 
 
 def open_events(folder: Path, step: int) -> Events:
@@ -46,4 +50,6 @@ def open_events(folder: Path, step: int) -> Events:
         raise MissingExtraError(
             '--tensorboard needs TensorBoard: pip install "recurra[tensorboard]"'
         ) from None
-    return Events(SummaryWriter(str(folder / FOLDER), purge_step=step + 1))
+    path = folder / FOLDER
+    with store.writing(path):
+        return Events(SummaryWriter(str(path), purge_step=step + 1), path)

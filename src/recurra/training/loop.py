@@ -10,12 +10,14 @@ import torch
 from torch import nn
 
 from recurra import store
+from recurra.config import from_json
 from recurra.rng import Streams
 from recurra.task import Prepared, Task
-from recurra.training import card, curve, machine
+from recurra.training import card, curve, machine, records
 from recurra.training.session import Outcome, Session
+from recurra.training.settings import Training
 from recurra.training.signals import Interrupt
-from recurra.training.watch import Watcher
+from recurra.training.watch import Steady, Watcher
 
 __all__ = ["Outcome", "train"]
 
@@ -39,22 +41,43 @@ def train(
     step, saves and returns; the second raises KeyboardInterrupt.
 
     Raises RunError where the folder cannot be used, DivergedError where the loss does not come
-    down (the best model is kept), ConfigError for a precision that the device lacks.
+    down (the best model is kept), ConfigError for a precision that the device lacks. An OSError of
+    the watcher ends the step too, saves and is raised: a BrokenPipeError as such, else a RunError.
     """
-    session = Session(task, prepared, model, streams, device, watcher)
+    steady = Steady(watcher)
+    session = Session(task, prepared, model, streams, device, steady)
     now = machine.facts(device)
     if resume:
         for difference in machine.differences(record.platform, now):
-            watcher.note(f"this machine has {difference}: the last bits may differ from one run's.")
+            steady.note(f"this machine has {difference}: the last bits may differ from one run's.")
     else:
         record = dataclasses.replace(record, platform=now)
         store.create(folder, record, task.asset_files(prepared.assets), session.save)
     with store.lock(folder), Interrupt() as interrupt:
         if resume:
-            store.write_record(folder, record)  # its budget may be new
-            session.go_on(folder)
+            session.go_on(folder, _settings(task, folder))
             session.save(folder)
+            store.write_record(folder, record)  # its budget may be new
         outcome = session.run(folder, interrupt)
-        card.write(folder, record, task, model)
-        curve.write(folder, watcher)
+        if prepared.config.training.evaluate and outcome.reason != "interrupted":
+            outcome = _evaluated(task, folder, outcome)
+        found = records.read(folder, steady)
+        card.write(folder, record, task, model, found)
+        curve.write(folder, found, steady)
+    steady.check(folder)
     return outcome
+
+
+def _evaluated(task: Task, folder: Path, outcome: Outcome) -> Outcome:
+    """The outcome with the exact figures of the weights that were kept, which go to the metrics."""
+    exact = task.evaluate(folder, (), task.Evaluating())
+    figures = {"split": exact.split, "tokens": exact.tokens, "figures": dict(exact.figures)}
+    store.append_metrics(folder, {"kind": "evaluation", "step": outcome.best_step, **figures})
+    return dataclasses.replace(outcome, evaluation=exact)
+
+
+def _settings(task: Task, folder: Path) -> Training:
+    """The settings of training that the run in `folder` has had so far."""
+    config = from_json(task.Config, store.read_record(folder).config, str(folder / store.CONFIG))
+    training: Training = config.training
+    return training

@@ -60,6 +60,12 @@ class Precision:
         return dict(self.scaler.state_dict()) if self.scaler is not None else {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Puts back what `state` gave."""
-        if self.scaler is not None and state:
-            self.scaler.load_state_dict(state)
+        """Puts back what `state` gave; ValueError for anything else."""
+        if self.scaler is None:
+            return
+        now = self.scaler.state_dict()
+        if {name: type(value) for name, value in state.items()} != {
+            name: type(value) for name, value in now.items()
+        }:
+            raise ValueError(f"not a loss scale: {state}")
+        self.scaler.load_state_dict(state)

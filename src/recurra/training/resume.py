@@ -103,7 +103,7 @@ def load(live: Live, folder: Path, device: torch.device) -> int:
         live.streams.restore(scalars["streams"])
         live.batches.restore(scalars["batches"])
         live.precision.restore(scalars["precision"])
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+    except (LookupError, ArithmeticError, AttributeError, TypeError, ValueError) as error:
         raise RunError(f"{path} is damaged: its data position cannot be restored.") from error
     live.state = State.from_json(scalars["state"])
     return int(scalars["metrics_size"])
@@ -145,13 +145,15 @@ def _check_weights(live: Live, path: Path, shapes: Mapping[str, tuple[int, ...]]
 
 def _scalars(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str, Any]:
     try:
-        scalars = json.loads(metadata["scalars"])
+        scalars = store.parse(metadata["scalars"])
         size, optimizer = scalars["metrics_size"], scalars["optimizer"]
         names = {"state", "carried", "streams", "batches", "precision"}
         if type(size) is not int or size < 0 or not names <= set(scalars):
-            raise ValueError("metrics_size")
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise TypeError("metrics_size")
+    except (KeyError, TypeError) as error:
         raise RunError(f"{path} is damaged: it lacks its scalars.") from error
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: its scalars are {error}.") from error
     if optimizer != kind:
         raise RunError(f"{path} was written by {optimizer!r}, and the config says {kind!r}.")
     return dict(scalars)

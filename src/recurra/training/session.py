@@ -7,6 +7,7 @@ Validation and samples come by the number of the step, saves by the clock. What 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ import torch
 from torch import nn
 
 from recurra import rng, store
-from recurra.errors import DivergedError
+from recurra.errors import DivergedError, RunError, ShapeError
+from recurra.results import Evaluation
 from recurra.rng import Streams
 from recurra.task import Prepared, Task
 from recurra.training import guard, meters, optimizers, resume, schedules, step
@@ -28,7 +30,13 @@ from recurra.training.precision import Precision
 from recurra.training.settings import Training
 from recurra.training.signals import Interrupt
 from recurra.training.state import State
-from recurra.training.watch import Progress, Watcher
+from recurra.training.watch import Progress, Steady
+
+# What a model raises for a carried state that is another's.
+_MISFITS = (ShapeError, RuntimeError, AttributeError, LookupError, TypeError, ValueError)
+
+
+OUTCOME = ("reason", "steps", "tokens", "seconds", "best_step", "figures")  # its entries there
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ class Outcome:
     seconds: float  # of wall time, in all sessions
     best_step: int  # the step of the weights in model.safetensors
     figures: Mapping[str, float]  # of the best validation; empty where there was none
+    evaluation: Evaluation | None = None  # of the best weights, where the settings ask for it
 
 
 class Session:
@@ -53,7 +62,7 @@ class Session:
         model: nn.Module,
         streams: Streams,
         device: torch.device,
-        watcher: Watcher,
+        watcher: Steady,
     ) -> None:
         self.task, self.prepared, self.device, self.watcher = task, prepared, device, watcher
         self.training: Training = prepared.config.training
@@ -75,12 +84,20 @@ class Session:
             State(),
         )
         self.model_step: int | None = None  # the step of the weights in model.safetensors
+        self.carried_from: Path | None = None  # the file of a carried state that no step used yet
         self.events: Events | NoEvents = NoEvents()
         self._start_clocks()
 
-    def go_on(self, folder: Path) -> None:
-        """Everything as the last save in `folder` has it; the metrics cut back to it."""
+    def go_on(self, folder: Path, before: Training) -> None:
+        """Everything as the last save in `folder` has it; the metrics cut back to it.
+
+        `before`: the run's settings so far. Another budget than theirs is a wish to train on: early
+        stopping then counts anew.
+        """
         size = resume.load(self.live, folder, self.device)
+        if self.budget != Budget.of(before, self.batches_per_epoch):
+            self.live.state.waiting = 0
+        self.carried_from = folder / store.RESUME if self.live.carried is not None else None
         if store.metrics_size(folder) < size:
             self.watcher.note(f"{store.METRICS} is shorter than it was: its end is lost.")
         store.cut_metrics(folder, size)
@@ -101,10 +118,14 @@ class Session:
         self.watcher.saved(self.progress)
 
     def run(self, folder: Path, interrupt: Interrupt) -> Outcome:
-        """Steps until the budget is spent, early stopping or a signal; saves and says which."""
+        """Steps until the budget is spent, early stopping or a signal; saves and says which.
+
+        A watcher that cannot write ends it as a signal does.
+        """
         if self.training.tensorboard:
             self.events = open_events(folder, self.live.state.step)
         self.live.model.train()
+        begun = self.live.state.step
         try:
             while (reason := self._ended(interrupt)) is None:
                 self._step(folder)
@@ -112,6 +133,11 @@ class Session:
                 self.watcher.note("stopping: saving what was learned")
             else:
                 self._last_looks(folder)
+            if reason == "early stop" and self.live.state.step == begun:
+                self.watcher.note(
+                    "early stopping ended this run; a new budget (--steps, --epochs or --minutes) "
+                    "trains it on."
+                )
             self.save(folder)
         except DivergedError as error:
             raise DivergedError(f"{error} {self._keep_best(folder)}") from None
@@ -127,8 +153,8 @@ class Session:
             dict(state.best_figures),
         )
         # After the save: a run that goes on forgets this line.
-        result = {"kind": "result", "epoch": self._epoch(), **dataclasses.asdict(outcome)}
-        store.append_metrics(folder, result)
+        ended = {name: getattr(outcome, name) for name in OUTCOME}
+        store.append_metrics(folder, {"kind": "result", "epoch": self._epoch(), **ended})
         return outcome
 
     def _start_clocks(self) -> None:
@@ -143,14 +169,14 @@ class Session:
             return "budget"
         if state.waiting >= self.training.early_stop > 0:
             return "early stop"
-        return "interrupted" if interrupt.asked else None
+        return "interrupted" if interrupt.asked or self.watcher.error else None
 
     def _step(self, folder: Path) -> None:
         """One step, and what is due after it."""
         state, training = self.live.state, self.training
         share = self.budget.share(state.step + 1, self.clock.seconds())
         rate = schedules.rate(training, share, self._epoch(), state.drops)
-        stepped = step.take(self.task, self.live, training, rate, self.device)
+        stepped = self._take(rate)
         self.progress = self._progress(stepped, rate)
         self.watcher.stepped(self.progress)
         if meters.recorded(state.step):
@@ -161,6 +187,20 @@ class Session:
             self._sample(folder)
         if self.clock.seconds() - self.saved_at >= training.save_every:
             self.save(folder)
+
+    def _take(self, rate: float) -> step.Stepped:
+        """The step itself; RunError where a carried state from a file does not fit the model."""
+        carried_from, self.carried_from = self.carried_from, None
+        try:
+            return step.take(self.task, self.live, self.training, rate, self.device)
+        except _MISFITS as error:
+            if carried_from is None:
+                raise
+            why = str(error).partition("\n")[0]
+            raise RunError(
+                f"{carried_from} does not seem to fit the model: the first step with its carried "
+                f"state failed: {why}"
+            ) from error
 
     def _last_looks(self, folder: Path) -> None:
         """A validation and a sample of the last step, where it has had none."""
@@ -179,7 +219,9 @@ class Session:
         live.model.train()
         score = float(validation.score)
         guard.check_score(self.training, state.step, score, self.progress.learning_rate)
-        figures = {name: float(figure) for name, figure in validation.figures.items()}
+        named = {name: float(figure) for name, figure in validation.figures.items()}
+        # One that is not finite says nothing, and JSON has no word for it.
+        figures = {name: figure for name, figure in named.items() if math.isfinite(figure)}
         best = state.best_score is None or score < state.best_score
         state.validated_at = state.step
         if best:

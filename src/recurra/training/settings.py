@@ -79,6 +79,11 @@ class Training:
     save_every: float = option(
         60.0, "seconds between saves of the resume file", why="what a power cut may cost"
     )
+    evaluate: bool = option(
+        False,
+        "at the end also the exact figures of `evaluate`, kept in the run",
+        why="a large held-out part takes long",
+    )
     tensorboard: bool = option(
         False, "also write TensorBoard events into the run", why="needs recurra[tensorboard]"
     )

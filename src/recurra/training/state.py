@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -41,34 +42,37 @@ class State:
         return cls(**values)
 
 
-def _count(value: Any) -> bool:
-    return type(value) is int and value >= 0
+def is_count(value: Any) -> bool:
+    """Whether this is an integer that something can be counted in."""
+    return type(value) is int and 0 <= value < 2**63
 
 
-def _number(value: Any) -> bool:
-    return type(value) is float
+def is_number(value: Any) -> bool:
+    """Whether this is a finite float."""
+    return type(value) is float and math.isfinite(value)
+
+
+def is_figures(value: Any) -> bool:
+    """Whether this is a table of finite floats."""
+    return isinstance(value, dict) and all(is_number(figure) for figure in value.values())
 
 
 def _maybe(value: Any) -> bool:
-    return value is None or _number(value)
-
-
-def _figures(value: Any) -> bool:
-    return isinstance(value, dict) and all(_number(figure) for figure in value.values())
+    return value is None or is_number(value)
 
 
 _ACCEPTS = {
-    "step": _count,
-    "tokens": _count,
-    "seconds": _number,
-    "clipped": _count,
+    "step": is_count,
+    "tokens": is_count,
+    "seconds": is_number,
+    "clipped": is_count,
     "first_nats": _maybe,
     "smooth_nats": _maybe,
     "best_score": _maybe,
-    "best_step": _count,
-    "best_figures": _figures,
-    "waiting": _count,
-    "drops": _count,
-    "validated_at": _count,
-    "sampled_at": _count,
+    "best_step": is_count,
+    "best_figures": is_figures,
+    "waiting": is_count,
+    "drops": is_count,
+    "validated_at": is_count,
+    "sampled_at": is_count,
 }

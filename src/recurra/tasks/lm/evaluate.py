@@ -35,7 +35,8 @@ def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> Evaluatio
             model, ids, window=asked.windows, count=asked.window_count, seed=asked.seed
         )
         protocol, nats, tokens = f"windows_{asked.windows}", windows.nats_per_token, windows.tokens
-        extra = {f"standard_error_{protocol}": windows.standard_error}
+        error = windows.standard_error
+        extra = {} if error is None else {f"standard_error_{protocol}": error}
     else:
         stream = scoring.evaluate_stream(model, ids, context=model.context)
         protocol, nats, tokens = "stateful", stream.nats_per_token, stream.tokens

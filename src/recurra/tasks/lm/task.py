@@ -136,12 +136,8 @@ class LanguageModelTask:
                 place = (slice(None), slice(known))  # one-hot: a column a symbol
             value[place] = torch.from_numpy(weights[name])  # the state_dict's are the model's own
 
-    def evaluate(
-        self, folder: Path, files: Sequence[str], asked: Any, device: torch.device
-    ) -> Evaluation:
+    def evaluate(self, folder: Path, files: Sequence[str], asked: Any) -> Evaluation:
         return evaluate(folder, files, asked)
 
-    def predict(
-        self, folder: Path, inputs: Sequence[Any], asked: Any, device: torch.device
-    ) -> list[Any]:
+    def predict(self, folder: Path, inputs: Sequence[Any], asked: Any) -> list[Any]:
         raise ConfigError(f"{folder} is a language model: ask it with sample or score.")
