@@ -21,6 +21,11 @@ def integers(what: str, array: Array, shape: tuple[int, ...]) -> int:
     return _address(what, array, shape, "int64")
 
 
+def doubles(what: str, array: Array, shape: tuple[int, ...]) -> int:
+    """The address of a float64, C-contiguous `array` of that shape; ShapeError for another."""
+    return _address(what, array, shape, "float64")
+
+
 def _address(what: str, array: Array, shape: tuple[int, ...], dtype: str) -> int:
     found = tuple(array.shape)
     if found != shape:
