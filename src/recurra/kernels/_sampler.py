@@ -59,6 +59,10 @@ class Sampler:
             raise ShapeError("a Sampler needs a table or an embedding, and not both.")
         width = 0 if embedding is None else int(embedding.shape[-1])
         rows = self._kind.gates * hidden
+        inner = (
+            2 * len(layers) - 1
+        )  # matrices of H columns: W_hh in each layer, W_ih above the first
+        self.products = rows * (hidden * inner + width) + symbols * hidden  # for each symbol
         self._kept = table, embedding  # read at every step, where they are
         self._native = native.sampler(
             self._kind.code,
@@ -76,7 +80,7 @@ class Sampler:
 
     def draw(
         self,
-        ids: NDArray[np.int64],
+        ids: NDArray[np.integer[Any]],
         state: Sequence[Sequence[Array]],
         uniforms: NDArray[np.float64],
         *,
@@ -114,7 +118,7 @@ class Sampler:
         return Drawn(chunk[1:], nats, after)
 
     def nats(
-        self, ids: NDArray[np.int64], state: Sequence[Sequence[Array]]
+        self, ids: NDArray[np.integer[Any]], state: Sequence[Sequence[Array]]
     ) -> tuple[NDArray[np.float64], State]:
         """(−ln p of ids[1:] (T, B), state before the last ids) of given `ids` (T + 1, B).
 
@@ -126,7 +130,7 @@ class Sampler:
 
     def _run(
         self,
-        ids: NDArray[np.int64],
+        ids: NDArray[np.integer[Any]],
         state: Sequence[Sequence[Array]],
         uniforms: int,
         nats: NDArray[np.float64],
