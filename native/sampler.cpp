@@ -1,5 +1,5 @@
 // The steps of a Sampler: compiled once for each instruction set, with RECURRA_SET naming it. The
-// products are sampler_matrix.hpp's, the equations sampler_cells.hpp's, the draw choose.cpp's.
+// products are sampler_matrix.hpp's, the equations sampler_cells.hpp's, the draw sampler_choose.hpp's.
 #include "sampler.hpp"
 
 #include <stdexcept>
@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "sampler_cells.hpp"
+#include "sampler_choose.hpp"
 #include "sampler_matrix.hpp"
 #include "team.hpp"
 
@@ -80,7 +81,7 @@ private:
             }
             for (int r = 0; r < count; ++r) {
                 const Index at = t * chunk.B + first + r;
-                const float* logits = work.outputs[r];
+                float* logits = work.outputs[r];
                 if (chunk.uniforms) {
                     next[r] = chooser.draw(logits, *chunk.filters, chunk.uniforms[at],
                                            chunk.nats[at]);

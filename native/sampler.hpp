@@ -5,7 +5,6 @@
 #include <memory>
 #include <vector>
 
-#include "choose.hpp"
 #include "job.hpp"
 
 namespace recurra {
@@ -29,6 +28,15 @@ struct Network {
     const float* projection;       // (V, H)
     const float* projection_bias;  // (V,)
     bool int8;                     // matrices kept as int8, a scale each row
+};
+
+// `never` goes first, then temperature, then top_k, then top_p.
+struct Filters {
+    const Index* never;  // ids that are not drawn
+    Index never_count;
+    double temperature;  // 0: the likeliest
+    Index top_k;         // 0: all
+    double top_p;        // 0: all
 };
 
 // T symbols in each of B sequences. A step feeds ids[t], and ids[t + 1] is drawn into; or read,
