@@ -102,7 +102,9 @@ class Sampler:
         check_shape("ids", ids, (batch,))
         excluded = np.array(sorted(set(never)), np.int64)
         if excluded.size and not 0 <= excluded[0] <= excluded[-1] < self._sizes[0]:
-            raise IndexError(f"never: {excluded.tolist()} reach outside the {self._sizes[0]} ids")
+            raise IndexError(
+                f"never: {excluded.tolist()} reach outside the {self._sizes[0]} symbols"
+            )
         filters = (
             integers("never", excluded, excluded.shape),
             excluded.size,
