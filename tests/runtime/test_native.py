@@ -135,12 +135,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def train(cell: str) -> Path:
         if cell not in made:
             made[cell] = folder / cell
-            # rectified units that start as a memory diverge at a usual rate
-            steps: dict[str, Any] = {"learning_rate": 2e-4 if cell == "irnn" else 5e-3}
-            steps |= {"steps": 500, "validate_every": 500, "batch_size": 16, "seq_len": 32}
-            network = {"cell": cell, "hidden_size": 48, "num_layers": 2}
-            text = folder / "text.txt"
-            recurra.train("lm", text, out=made[cell], sample_every=0, **steps, **network)
+            recurra.train(
+                "lm",
+                folder / "text.txt",
+                out=made[cell],
+                steps=500,
+                cell=cell,
+                hidden_size=48,
+                num_layers=2,
+                batch_size=16,
+                seq_len=32,
+                learning_rate=5e-3,
+                validate_every=500,
+                sample_every=0,
+            )
         return made[cell]
 
     return train
@@ -148,7 +156,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
-@pytest.mark.parametrize("name", kernels.names())
+@pytest.mark.parametrize("name", sorted({*kernels.names()} - {"irnn"}))  # is relu_rnn once trained
 def test_ten_thousand_characters_of_a_trained_model_are_those_of_numpy(
     name: str, int8: bool, trained: Callable[[str], Path]
 ) -> None:
