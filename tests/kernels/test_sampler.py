@@ -201,9 +201,12 @@ def test_a_draw_is_the_one_rule_over_the_filtered_probabilities(
             assert ids_of(logits, uniforms, never, **asked).tolist() == expected
 
 
-def test_a_uniform_just_below_one_draws_the_last_symbol_that_may_come() -> None:
-    logits = np.array([0, 0, -1e4], np.float32)
-    assert ids_of(logits, np.array([0.0, 1 - 2.0**-53])).tolist() == [0, 1]
+def test_the_ends_of_the_uniforms_draw_the_first_and_the_last_that_may_come() -> None:
+    ends = np.array([0.0, 1 - 2.0**-53])
+    logits = np.array([-1e4, 0, 1, 0, -1e4], np.float32)
+    assert ids_of(logits, ends).tolist() == [1, 3]
+    assert ids_of(logits, ends, never=(1, 3)).tolist() == [2, 2]
+    assert ids_of(np.zeros(5, np.float32), ends, never=(0, 4)).tolist() == [1, 3]
 
 
 def test_the_first_of_equals_is_the_likeliest() -> None:
