@@ -9,6 +9,7 @@
 #include "sampler_cells.hpp"
 #include "sampler_choose.hpp"
 #include "sampler_matrix.hpp"
+#include "sampler_vnni.hpp"
 #include "team.hpp"
 
 namespace recurra::RECURRA_SET {
@@ -179,7 +180,11 @@ std::unique_ptr<Sampler> sampler_with(const Network& network) {
 
 std::unique_ptr<Sampler> sampler(const Network& network) {
     using namespace sampling;
-    return network.int8 ? sampler_with<std::int8_t>(network) : sampler_with<float>(network);
+    if (!network.int8) return sampler_with<float>(network);
+#if defined(__AVX512F__)
+    if (__builtin_cpu_supports("avx512vnni")) return sampler_with<Quads>(network);
+#endif
+    return sampler_with<std::int8_t>(network);
 }
 
 }  // namespace recurra::RECURRA_SET

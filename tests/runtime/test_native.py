@@ -36,8 +36,9 @@ F64 = NDArray[np.float64]
 # A logit is a float32 sum of some dozen products, rounded by 6e-8 each: between two ways to add
 # them up, a probability differs by less than this share of itself.
 ROUNDING = 1e-5
-# The recurrence carries both ways' rounding along, and where a network is unsteady makes it larger.
-CARRIED = 1e-4
+# With AVX-512 VNNI int8 weights are multiplied with 16-bit numbers: off by 1.5e-5 of the largest.
+ROUNDING_INT8 = 1e-4
+CARRIED = 10  # times larger: the recurrence carries both ways' rounding along, in state and nats
 TEXT = "\n".join(topics[name] for name in sorted(topics))[:200_000]
 ALPHABET = "\nabcdefghijklmnopqrstuvwxyz"
 FILTERS = [
@@ -58,7 +59,7 @@ def without_kernels(make: Callable[[], LanguageModel]) -> LanguageModel:
     return model
 
 
-def lies_on_a_border(log_probs: F64, filters: Filters, uniform: float) -> bool:
+def lies_on_a_border(log_probs: F64, filters: Filters, uniform: float, width: float) -> bool:
     """Whether rounding decides which symbol is drawn, or which ones a filter keeps."""
     borders = []
     ordered = np.sort(log_probs)[::-1]
@@ -72,14 +73,15 @@ def lies_on_a_border(log_probs: F64, filters: Filters, uniform: float) -> bool:
         borders.append(np.abs(shares - filters.top_p).min())
     shares = np.cumsum(filters.probabilities(log_probs))
     borders.append(np.abs(shares / shares[-1] - uniform).min())
-    return bool(min(borders) < ROUNDING)
+    return bool(min(borders) < width)
 
 
 def assert_same_text(
-    fast: LanguageModel, slow: LanguageModel, filters: Filters, length: int
+    make: Callable[[], LanguageModel], filters: Filters, length: int, rounding: float
 ) -> int:
     """The number of draws that differ, each of which lies on a border; after one the kernels go on
     from NumPy's choice and state."""
+    fast, slow = make(), without_kernels(make)
     assert fast.sampler is not None
     uniforms = rng.generator(7, "test").random((length, 1))
     ids, fast_state, slow_state = np.array([0]), fast.initial_state(1), slow.initial_state(1)
@@ -97,15 +99,16 @@ def assert_same_text(
             same = wanted == found.ids[index, 0]
             if same:
                 nats = found.nats[index, 0]
-                assert nats == pytest.approx(-log_probs[0, wanted], abs=CARRIED)
+                assert nats == pytest.approx(-log_probs[0, wanted], abs=CARRIED * rounding)
             ids, done = np.array([wanted]), done + 1
             if not same:
-                assert lies_on_a_border(log_probs[0], filters, uniform)
+                assert lies_on_a_border(log_probs[0], filters, uniform, rounding)
                 differing, fast_state = differing + 1, slow_state
                 break
         else:
+            bound = CARRIED * rounding
             for one, other in zip(fast_state, slow_state, strict=True):
-                np.testing.assert_allclose(one, other, rtol=CARRIED, atol=CARRIED)
+                np.testing.assert_allclose(one, other, rtol=bound, atol=bound)
     return differing
 
 
@@ -120,7 +123,8 @@ def test_the_kernels_write_the_text_that_numpy_writes(
     def make() -> LanguageModel:
         return LanguageModel(settings, fit("char", [ALPHABET]), weights, int8=int8)
 
-    differing = [assert_same_text(make(), without_kernels(make), one, 200) for one in FILTERS]
+    rounding = ROUNDING_INT8 if int8 else ROUNDING
+    differing = [assert_same_text(make, one, 200, rounding) for one in FILTERS]
     assert sum(differing) <= 2, f"{differing} of 200 draws each lay on a border"
 
 
@@ -163,7 +167,8 @@ def test_ten_thousand_characters_of_a_trained_model_are_those_of_numpy(
     def make() -> LanguageModel:
         return LanguageModel.open(trained(name), int8=int8)
 
-    differing = [assert_same_text(make(), without_kernels(make), one, 2_000) for one in FILTERS]
+    rounding = ROUNDING_INT8 if int8 else ROUNDING
+    differing = [assert_same_text(make, one, 2_000, rounding) for one in FILTERS]
     print(f"{name}: {differing} of 2,000 draws each lay on a border")
     assert sum(differing) <= 10  # a uniform lies near one of some ten likely borders: 1e-5 · 10 · N
 
@@ -180,7 +185,7 @@ def test_ten_thousand_characters_of_a_random_model_are_those_of_numpy(
     def make() -> LanguageModel:
         return LanguageModel(settings, fit("char", [ALPHABET]), weights)
 
-    differing = [assert_same_text(make(), without_kernels(make), one, 2_000) for one in FILTERS]
+    differing = [assert_same_text(make, one, 2_000, ROUNDING) for one in FILTERS]
     print(f"{name}: {differing} of 2,000 draws each lay on a border")
     assert sum(differing) <= 10
 
@@ -301,7 +306,7 @@ def test_int8_costs_a_trained_model_less_than_a_hundredth_of_a_nat(
     assert nats[1] != nats[0]
     assert int8.sampler is not None
     drawn, _ = int8.sampler.nats(ids[:, None], int8.initial_state(1))
-    assert float(drawn.mean()) == pytest.approx(nats[1], abs=1e-5)  # what is drawn from is that
+    assert float(drawn.mean()) == pytest.approx(nats[1], abs=ROUNDING_INT8)  # what is drawn from
 
 
 TORCHLESS = """

@@ -35,8 +35,9 @@ class Sampler:
     `layers` holds each layer's weights as the cell names them. The first layer's x_gates are rows
     of `table` (V, G·H); or, without one, made from rows of `embedding` (V, E) at every step.
     `projection` is (V, H) with `projection_bias` (V,). With `int8` every matrix is kept as int8
-    numbers and a float32 scale a row: row / scale rounded, scale = largest of the row / 127; what
-    they are multiplied with and all sums stay float32. Any number of threads may use one Sampler.
+    numbers and a float32 scale a row: row / scale rounded, scale = largest of the row / 127. What
+    they are multiplied with is float32; or, where the processor has AVX-512 VNNI and it is the set
+    in use, 16-bit numbers of a scale of their own. Any number of threads may use one Sampler.
 
     Raises ConfigError for a cell without a kernel, ShapeError for a wrong shape, type or layout.
     """

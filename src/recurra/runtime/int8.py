@@ -1,8 +1,8 @@
 """Weights rounded to int8: a quarter of the memory, and of the time it takes to read it.
 
-Only what a step multiplies is rounded, and what it is multiplied with stays float32: the model is
-the float32 model of the rounded weights, on every path. The int8 numbers themselves are packed by
-`recurra.kernels`, which finds them again in these floats.
+Only what a step multiplies is rounded: the model is the float32 model of the rounded weights, on
+every path. The int8 numbers themselves are packed by `recurra.kernels`, which finds them again in
+these floats, and multiplies them with float32 or 16-bit numbers.
 """
 
 from __future__ import annotations

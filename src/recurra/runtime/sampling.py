@@ -233,6 +233,8 @@ class _Text:
         return "" if self.stopped else self._release(self._decoder.end(), final=True)
 
     def _release(self, new: str, *, final: bool) -> str:
+        if not self.stop:
+            return new
         text = self._held + new
         found = [place for one in self.stop if (place := text.find(one)) >= 0]
         if found:
