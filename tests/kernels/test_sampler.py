@@ -283,8 +283,10 @@ def test_arrays_that_do_not_fit_are_errors() -> None:
     sampler, state, uniforms = network.sampler(), network.state(2), np.zeros((3, 2))
     with pytest.raises(ShapeError, match=r"ids must have shape \(2,\) but has \(1,\)"):
         sampler.draw(np.zeros(1, np.int64), state, uniforms)
-    with pytest.raises(ShapeError, match=r"state must have shape \(2, 2, 2, 4\) but has \(2, 2, 3"):
+    with pytest.raises(ShapeError, match=r"state\[0\]\[0\] must have shape \(2, 4\) but has \(3,"):
         sampler.draw(np.zeros(2, np.int64), network.state(3), uniforms)
+    with pytest.raises(ShapeError, match=r"state must be 2 layers of 2 fields but has \[2\]"):
+        sampler.draw(np.zeros(2, np.int64), state[:1], uniforms)
     with pytest.raises(ShapeError, match="uniforms must be a C-contiguous float64 array"):
         sampler.draw(np.zeros(2, np.int64), state, uniforms.astype(np.float32))
     network.layers[1]["weight_hh"] = np.zeros((4, 4), np.float32)
@@ -304,6 +306,20 @@ def test_ids_that_are_no_symbols_are_errors() -> None:
             sampler.nats(np.array([[0], [wrong]]), network.state(1))
     with pytest.raises(IndexError, match=r"never: \[3, 11\] reach outside the 11 symbols"):
         sampler.draw(np.array([0]), network.state(1), np.zeros((1, 1)), never=(11, 3))
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"temperature": -1.0}, "temperature = -1.0: must be 0 or more"),
+        ({"top_k": -3}, "top_k = -3: must be 1 or more"),
+        ({"top_p": 0.0}, r"top_p = 0.0: must be in \(0, 1\]"),
+    ],
+)
+def test_filters_that_cannot_be_are_errors(asked: dict[str, Any], message: str) -> None:
+    network = Network("lstm", 4)
+    with pytest.raises(ConfigError, match=message):
+        network.sampler().draw(np.array([0]), network.state(1), np.zeros((1, 1)), **asked)
 
 
 def test_a_cell_without_a_kernel_is_an_error_that_lists_those_with_one() -> None:

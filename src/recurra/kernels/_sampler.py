@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.config import require
 from recurra.errors import ShapeError
 from recurra.kernels._arrays import Array, doubles, floats, integers
 from recurra.kernels._available import native
@@ -96,8 +97,12 @@ class Sampler:
         `never` are ids not drawn. Drawing with the first t uniforms again gives the first t ids
         and the state that belongs to them, to the bit; so does each sequence alone.
 
-        Raises ShapeError for a wrong shape, type or layout, IndexError for an id out of range.
+        Raises ShapeError for a wrong shape, type or layout, IndexError for an id out of range,
+        ConfigError for a filter that cannot be.
         """
+        require(0 <= temperature < np.inf, "temperature", temperature, "must be 0 or more")
+        require(top_k is None or top_k >= 1, "top_k", top_k, "must be 1 or more")
+        require(top_p is None or 0 < top_p <= 1, "top_p", top_p, "must be in (0, 1]")
         check_shape("uniforms", uniforms, ("T", "B"))
         steps, batch = uniforms.shape
         check_shape("ids", ids, (batch,))
@@ -142,13 +147,19 @@ class Sampler:
         _, hidden, depth = self._sizes
         steps, batch = nats.shape
         shape = (depth, self._kind.fields, batch, hidden)
-        packed = np.array([list(layer) for layer in state], np.float32)
-        address = floats("state", packed, shape)
+        found = [len(layer) for layer in state]
+        if found != [shape[1]] * depth:
+            raise ShapeError(f"state must be {depth} layers of {shape[1]} fields but has {found}.")
+        packed = np.empty(shape, np.float32)
+        for index, layer in enumerate(state):
+            for field, array in enumerate(layer):
+                check_shape(f"state[{index}][{field}]", array, (batch, hidden))
+                packed[index, field] = array
         self._native.run(
             steps,
             batch,
             integers("ids", ids, ids.shape),
-            address,
+            floats("state", packed, shape),
             uniforms,
             doubles("nats", nats, nats.shape),
             *filters,
