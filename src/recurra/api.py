@@ -6,13 +6,14 @@ Torch is imported when something is trained or evaluated, not before.
 from __future__ import annotations
 
 import dataclasses
+import html
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra import __version__, store
-from recurra.config import from_json, is_text, to_json, updated
+from recurra.config import from_json, is_text, require, to_json, updated
 from recurra.data.same import require_readable, require_same
 from recurra.errors import ConfigError, DataError, MissingExtraError
 from recurra.recipe import Recipe, read_recipe
@@ -108,7 +109,7 @@ class Run:
         return f"<Run {self.folder}: {self.record.task}>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.record.task} in <code>{self.folder}</code></p>"
+        return f"<p>{self.record.task} in <code>{html.escape(str(self.folder))}</code></p>"
 
 
 def load(folder: str | Path) -> Run:
@@ -143,6 +144,7 @@ def train(
     chosen = _task(name)
     names = [_absolute(file) for file in files or recipe.files]
     seed = seed if seed is not None else recipe.seed or 0
+    require(type(seed) is int and 0 <= seed < 2**63, "seed", seed, "must be a whole number from 0")
     old = Run(start_from) if start_from is not None else None
     if old is not None and old.record.task != name:
         raise ConfigError(f"{old.folder} is a run of {old.record.task!r}, not of {name!r}.")
@@ -151,7 +153,9 @@ def train(
         base = chosen.continued(_config(chosen, old.folder, old.record), same_data=not names)
         names = names or old.record.given
         require_readable(old.folder, names)
-    folder = Path(out or recipe.out or default_folder(name, names))
+    out = out if out is not None else recipe.out
+    require(out is None or str(out) != "", "out", out, "must name a folder")
+    folder = Path(out) if out is not None else default_folder(name, names)
     store.check_new(folder)
     wanted = updated(base, _settings(recipe, settings))
     where = _device(device)
@@ -179,7 +183,7 @@ def train(
 
 def resume(
     run: str | Path,
-    *,
+    *files: str | Path,
     steps: int | None = None,
     epochs: float | None = None,
     minutes: float | None = None,
@@ -188,6 +192,7 @@ def resume(
 ) -> Run:
     """Goes on with a run where its last save stands; a budget given replaces the run's (in all).
 
+    `files` say where the run's data are now; without any they are where they were.
     On the CPU the end is bit for bit that of a run that was never interrupted, for budgets in
     steps or epochs. Raises DataError where the data is no longer what the run was trained on.
     """
@@ -195,28 +200,27 @@ def resume(
     record = store.read_record(folder)
     task = _task(record.task)
     config = _config(task, folder, record)
+    given = [_absolute(file) for file in files] or record.given
     budget = {"steps": steps, "epochs": epochs, "minutes": minutes}
     if any(value is not None for value in budget.values()):
         config = updated(config, budget)
-        record = dataclasses.replace(record, config=to_json(config))
+    record = dataclasses.replace(record, config=to_json(config), given=given)
     where = _device(device)
     streams = Streams(record.seed)
     assets = task.read_assets(folder)
     watcher = watcher or Quiet()
-    require_readable(folder, record.given)
-    prepared = task.prepare(config, record.given, streams, assets, progress=watcher.reading)
+    require_readable(folder, given)
+    prepared = task.prepare(config, given, streams, assets, progress=watcher.reading)
     require_same(folder, record.files, prepared.sources)
     model = task.build(prepared.config, assets, streams.init)
     return _fit(task, prepared, model, folder, record, streams, where, watcher, new=False)
 
 
 def default_folder(task: str, files: Sequence[str]) -> Path:
-    """runs/<task>-<data>: `data` is the first file's name, or its folder's if that says less."""
+    """runs/<task>-<data>: `data` is the name of the first file or folder without its ending."""
     if not files:
         return Path("runs") / f"{task}-builtin"
-    path = Path(files[0])
-    stem = path.stem if path.stem not in ("input", "train", "data", "-") else ""
-    data = stem or path.resolve().parent.name if files[0] != "-" else "stdin"
+    data = "stdin" if files[0] == "-" else Path(files[0]).resolve().stem
     return Path("runs") / f"{task}-{data or 'text'}"
 
 
@@ -252,6 +256,8 @@ def _fit(
 
 def _absolute(file: str | Path) -> str:
     """The file's absolute path, '-' as it is; DataError where config.json could not hold it."""
+    if not str(file):
+        raise DataError("the name of a file is empty: an unset variable of the shell?")
     name = "-" if str(file) == "-" else str(Path(file).absolute())
     if not is_text(name):
         raise DataError(f"{name!r}: its name is not UTF-8. Rename it, or pipe its text in with -.")

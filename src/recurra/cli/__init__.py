@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.flush()
         return code
     except KeyboardInterrupt:
+        print("recurra: stopped at once; what was saved before is kept", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         return _stopped_reading()
