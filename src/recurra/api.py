@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,9 @@ from recurra.results import Evaluation, Sample, Score
 from recurra.rng import Streams
 from recurra.runtime import LanguageModel, sampling, scoring
 from recurra.text.files import printable
+from recurra.training.lines import Lines
 from recurra.training.settings import BUDGETS
-from recurra.training.watch import Quiet, Watcher
+from recurra.training.watch import Watcher
 
 if TYPE_CHECKING:
     import torch
@@ -133,7 +135,9 @@ def train(
 
     `config` is a recipe file whose task, files, seed and settings the arguments override;
     `start_from` a run whose weights and vocabulary training begins with; `settings` are the
-    task's, by their flat names. Raises ConfigError, DataError or RunError before training starts.
+    task's, by their flat names. `watcher` is told how it goes: by default lines on stderr,
+    `recurra.training.watch.Quiet()` for silence. Raises ConfigError, DataError or RunError before
+    training starts.
     """
     recipe = read_recipe(config) if config is not None else Recipe()
     name = task or recipe.task
@@ -161,7 +165,7 @@ def train(
     where = _device(device)
     streams = Streams(seed)
     assets = chosen.read_assets(old.folder) if old else None
-    watcher = watcher or Quiet()
+    watcher = watcher or Lines(sys.stderr)
     prepared = chosen.prepare(wanted, names, streams, assets, extend=True, progress=watcher.reading)
     model = chosen.build(prepared.config, prepared.assets, streams.init)
     if old:
@@ -208,7 +212,7 @@ def resume(
     where = _device(device)
     streams = Streams(record.seed)
     assets = task.read_assets(folder)
-    watcher = watcher or Quiet()
+    watcher = watcher or Lines(sys.stderr)
     require_readable(folder, given)
     prepared = task.prepare(config, given, streams, assets, progress=watcher.reading)
     require_same(folder, record.files, prepared.sources)

@@ -60,7 +60,7 @@ def _run(argv: list[str]) -> int:
 
 
 def _refuse(error: RecurraError) -> int:
-    from recurra.cli.words import harmless
+    from recurra.training.words import harmless
 
     print("recurra:", harmless(" ".join(str(error).split())), file=sys.stderr)
     return ASKED_WRONGLY

@@ -10,14 +10,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 from recurra import registry
-from recurra.cli import words
 from recurra.cli.bar import Bar
 from recurra.cli.flags import flag, with_settings
-from recurra.cli.lines import Lines
 from recurra.config import from_json, options
 from recurra.errors import ConfigError, unknown
 from recurra.recipe import task_of
+from recurra.training import words
 from recurra.training.budget import longer
+from recurra.training.lines import Lines
 from recurra.training.settings import Training
 
 if TYPE_CHECKING:
