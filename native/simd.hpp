@@ -129,8 +129,8 @@ inline Vec tanh(Vec x) {
     // e^-2|x| - 1 without cancellation: 2^n (e^r - 1) + (2^n - 1)
     const auto [r, power] = reduce(-2.0f * at_most(magnitude, 20.0f));
     const Vec below = power * (r + r * r * tail(r)) + (power - 1.0f);
-    const Vec value = -below * reciprocal(2.0f + below);
-    return (Vec)((Ints)value ^ sign);
+    const Vec value = below * reciprocal(2.0f + below);  // -|tanh x|, and -0 or 0 at 0
+    return (Vec)(((Ints)value & INT32_MAX) | sign);
 }
 
 }  // namespace recurra::RECURRA_SET
