@@ -1,5 +1,6 @@
 """One recurrent layer in one direction: a cell's weights as parameters, and the loop over time.
 
+The loop is native where `recurra.fused` takes the layer, and the cell's `step` on torch elsewhere.
 How layers and directions are put together, dropout and the checks of what comes in are the
 stack's. Nothing here knows a cell by name.
 """
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from recurra import fused
 from recurra.arrays import where
 from recurra.cells import Cell, Weights
 
@@ -57,24 +59,54 @@ class Layer(nn.Module):
         learned = (getattr(self, f"initial_{field}") for field in fields)
         return self.cell.State(*(value.expand(batch, -1) for value in learned))
 
-    def project(self, x: Tensor) -> Tensor:
-        """x_gates (…, G·H) of inputs x (…, I): one GEMM."""
-        return self.cell.project(x, self.weights)  # type: ignore[no-any-return]
+    def forward(
+        self, x: Tensor, state: CellState, lengths: Tensor | None
+    ) -> tuple[Tensor, CellState]:
+        """Outputs (T, B, H) and the state after each sequence's last step (first, if reversed).
 
-    def project_one_hot(self, ids: Tensor | None) -> Tensor:
+        x (T, B, I); state fields (B, H); lengths (B,), past which outputs are zero and the state
+        stays as it was.
+        """
+        weights = self.weights
+        if fused.takes(self.cell, x, *state, *weights.values()):
+            return fused.layer(self.cell, weights, state, lengths, self.reverse, x=x)
+        return self._reference(self.cell.project(x, weights), state, lengths)
+
+    def forward_ids(
+        self, ids: Tensor, embedding: Tensor | None, state: CellState, lengths: Tensor | None
+    ) -> tuple[Tensor, CellState]:
+        """What `forward` gives for the rows `embedding[ids]`, or for one-hot input if it is None.
+
+        Where symbols do not outnumber ids (T, B), x_gates are rows of a (V, G·H) table.
+        """
+        weights = self.weights
+        symbols = weights.weight_ih.shape[1] if embedding is None else len(embedding)
+        as_table = symbols <= ids.numel()
+        if embedding is None:
+            gates = self._one_hot_gates(None if as_table else ids)
+        else:
+            rows = embedding if as_table else nn.functional.embedding(ids, embedding)
+            if not as_table:
+                return self.forward(rows, state, lengths)
+            gates = self.cell.project(rows, weights)
+        if fused.takes(self.cell, gates, *state, *weights.values()):
+            looked_up = ids if as_table else None
+            return fused.layer(
+                self.cell, weights, state, lengths, self.reverse, x_gates=gates, ids=looked_up
+            )
+        gates = nn.functional.embedding(ids, gates) if as_table else gates
+        return self._reference(gates, state, lengths)
+
+    def _one_hot_gates(self, ids: Tensor | None) -> Tensor:
         """x_gates (…, G·H) of one-hot inputs given as ids (…), or of every id (I, G·H): no GEMM."""
         columns = self.weights.weight_ih.T  # (I, G·H): row v is W_ih times one-hot v
         products = columns.contiguous() if ids is None else nn.functional.embedding(ids, columns)
         return self.cell.condition(products, self.weights)  # type: ignore[no-any-return]
 
-    def forward(
+    def _reference(
         self, x_gates: Tensor, state: CellState, lengths: Tensor | None
     ) -> tuple[Tensor, CellState]:
-        """Outputs (T, B, H) and the state after each sequence's last step (first, if reversed).
-
-        x_gates (T, B, G·H); state fields (B, H); lengths (B,), past which outputs are zero and the
-        state stays as it was.
-        """
+        """The loop of `step` over x_gates (T, B, G·H), with `forward`'s results."""
         if lengths is None:
             return self._unroll(x_gates, state, None, len(x_gates))
         steps = torch.arange(len(x_gates), device=lengths.device)

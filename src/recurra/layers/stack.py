@@ -6,7 +6,7 @@ stack's input and output, are a model's: here `dropout` stands between layers al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -76,7 +76,7 @@ class Stack(nn.Module):
     def layers(self, depth: int) -> list[Layer]:
         """Layer `depth`: forward, and reverse where there is one."""
         names = (f"l{depth}", f"l{depth}_reverse")[: self.num_directions]
-        return [cast(Layer, self.get_submodule(name)) for name in names]
+        return [cast(Layer, getattr(self, name)) for name in names]
 
     def initial_state(self, batch: int) -> StackState:
         """The state before the first step of `batch` sequences: learned, or zeros."""
@@ -100,7 +100,11 @@ class Stack(nn.Module):
         """
         hint = "Batch-first data? Use x.transpose(0, 1)."
         check_shape("x", x, ("T", "B", self.input_size), hint)
-        return self._run([layer.project(x) for layer in self.layers(0)], state, lengths, generator)
+
+        def first(layer: Layer, before: Any) -> tuple[Tensor, Any]:
+            return layer(x, before, lengths)  # type: ignore[no-any-return]
+
+        return self._run((len(x), x.shape[1]), first, state, lengths, generator)
 
     def forward_ids(
         self,
@@ -119,42 +123,38 @@ class Stack(nn.Module):
         check_shape("ids", ids, ("T", "B"))
         if embedding is not None:
             check_shape("embedding", embedding, ("V", self.input_size))
-        symbols = self.input_size if embedding is None else len(embedding)
-        x_gates = []
-        for layer in self.layers(0):
-            as_table = symbols <= ids.numel()
-            if embedding is None:
-                gates = layer.project_one_hot(None if as_table else ids)
-            else:
-                rows = embedding if as_table else nn.functional.embedding(ids, embedding)
-                gates = layer.project(rows)
-            x_gates.append(nn.functional.embedding(ids, gates) if as_table else gates)
-        return self._run(x_gates, state, lengths, generator)
+
+        def first(layer: Layer, before: Any) -> tuple[Tensor, Any]:
+            return layer.forward_ids(ids, embedding, before, lengths)
+
+        return self._run((len(ids), ids.shape[1]), first, state, lengths, generator)
 
     def _run(
         self,
-        x_gates: list[Tensor],
+        sizes: tuple[int, int],
+        first: Callable[[Layer, Any], tuple[Tensor, Any]],
         state: StackState | None,
         lengths: Tensor | None,
         generator: torch.Generator | None,
     ) -> tuple[Tensor, StackState]:
-        """Outputs and final state from the first layer's x_gates (T, B, G·H), one a direction."""
-        steps, batch = x_gates[0].shape[:2]
+        """Outputs and final state; `first` runs a layer of depth 0 from a state, sizes (T, B)."""
+        steps, batch = sizes
         if steps == 0:
             raise ShapeError(f"x must have at least one step but has shape (0, {batch}, …).")
         _check_lengths(lengths, steps, batch)
         before = self.initial_state(batch) if state is None else self._checked(state, batch)
         after: list[Any] = []
+        x: Tensor | None = None  # what a layer above others reads; the first have it in `first`
         for depth in range(self.num_layers):
             parts = []
-            for layer, gates in zip(self.layers(depth), x_gates, strict=True):
-                part, final = layer(gates, before[len(after)], lengths)  # (T, B, H)
+            for layer in self.layers(depth):
+                start = before[len(after)]
+                part, final = layer(x, start, lengths) if depth else first(layer, start)
                 parts.append(part)
                 after.append(final)
             outputs = torch.cat(parts, dim=-1) if len(parts) > 1 else part  # (T, B, D·H)
             if depth + 1 < self.num_layers:
                 x = self.dropout(outputs, generator)
-                x_gates = [layer.project(x) for layer in self.layers(depth + 1)]
         return outputs, tuple(after)
 
     def _checked(self, state: Sequence[Sequence[Tensor]], batch: int) -> StackState:

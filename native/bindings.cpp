@@ -1,0 +1,85 @@
+// recurra._native for Python: addresses and sizes in, nothing out. The only file that knows Python.
+//
+// Arrays come as addresses, since importing a dozen through DLPack takes as long as a short layer;
+// recurra.kernels has checked their types, shapes and layout. Nothing else may call these.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <stdexcept>
+
+#include "sets.hpp"
+
+namespace nb = nanobind;
+using namespace recurra;
+
+namespace {
+
+using Address = std::uintptr_t;  // 0: no such array
+
+template <class T>
+T* at(Address address) {
+    return reinterpret_cast<T*>(address);
+}
+
+void check_ids(const Forward& job, Index symbols) {
+    for (Index i = 0; job.ids && i < job.T * job.B; ++i)
+        if (job.ids[i] < 0 || job.ids[i] >= symbols)
+            throw std::out_of_range("id " + std::to_string(job.ids[i]) +
+                                    " is out of range: the table has " + std::to_string(symbols) +
+                                    " rows");
+}
+
+Shape shape(int cell, Index T, Index B, Index H, Address lengths, bool reverse, int threads,
+            Address weight_hh, Address weight_hn) {
+    return {static_cast<Cell>(cell), T, B, H, at<const Index>(lengths), reverse,
+            threads < 1 ? 1 : threads, at<const float>(weight_hh), at<const float>(weight_hn)};
+}
+
+void run_forward(int cell, Index T, Index B, Index H, Address lengths, bool reverse, int threads,
+                 Address weight_hh, Address weight_hn, Address x, Address ids, Index symbols,
+                 Address bias, Address bias_hn, Address h0, Address c0, Address outputs, Address hN,
+                 Address cN, Address gates, Address extra) {
+    const Forward job{shape(cell, T, B, H, lengths, reverse, threads, weight_hh, weight_hn),
+                      at<const float>(x), at<const Index>(ids), at<const float>(bias),
+                      at<const float>(bias_hn), at<const float>(h0), at<const float>(c0),
+                      at<float>(outputs), at<float>(hN), at<float>(cN), at<float>(gates),
+                      at<float>(extra)};
+    nb::gil_scoped_release released;
+    check_ids(job, symbols);
+    chosen_set().forward(job);
+}
+
+void run_backward(int cell, Index T, Index B, Index H, Address lengths, bool reverse, int threads,
+                  Address weight_hh, Address weight_hn, Address gates, Address extra,
+                  Address outputs, Address h0, Address c0, Address d_outputs, Address d_hN,
+                  Address d_cN, Address d_h0, Address d_c0) {
+    const Backward job{shape(cell, T, B, H, lengths, reverse, threads, weight_hh, weight_hn),
+                       at<float>(gates), at<float>(extra), at<const float>(outputs),
+                       at<const float>(h0), at<const float>(c0), at<const float>(d_outputs),
+                       at<const float>(d_hN), at<const float>(d_cN), at<float>(d_h0),
+                       at<float>(d_c0)};
+    nb::gil_scoped_release released;
+    chosen_set().backward(job);
+}
+
+void apply(int function, Address x, Address out, Index n) {
+    chosen_set().apply(function, at<const float>(x), at<float>(out), n);
+}
+
+std::vector<std::string> available() {
+    std::vector<std::string> names;
+    for (const Set* set : available_sets()) names.emplace_back(set->name);
+    return names;
+}
+
+}  // namespace
+
+NB_MODULE(_native, module) {
+    nb::set_leak_warnings(false);  // at interpreter exit other modules may still hold functions
+    module.def("forward", run_forward);
+    module.def("backward", run_backward);
+    module.def("apply", apply);
+    module.def("available", available);
+    module.def("chosen", [] { return std::string(chosen_set().name); });
+}

@@ -1,0 +1,134 @@
+// The matrix product of a step: rows of h times a packed panel of weights, in registers.
+//
+// A panel is C vectors wide: one vector of hidden units for each of the C gates, or C vectors of
+// units where there is one gate. It holds C vectors that the sums start from, then for each k the C
+// vectors that h[k] is multiplied with. Every sum runs over k from first to last in one chain, at
+// any number of rows: a sequence's bits do not depend on its batch, on threads or on alignment.
+#pragma once
+
+#include "simd.hpp"
+
+namespace recurra::RECURRA_SET {
+
+struct Panels {
+    const float* data;
+    Index depth;  // how many k
+    Index count;
+    Index units;  // hidden units a panel covers
+    int width;    // C
+
+    Index stride() const { return (depth + 1) * width * lanes; }
+    const float* panel(Index j) const { return data + j * stride(); }
+};
+
+// As many rows as leave registers for the C weights and the value of h: 32 registers where there
+// are 16 or on arm64's 4 lanes, 16 otherwise.
+#if defined(__AVX512F__) || defined(__aarch64__)
+template <int C> inline constexpr int most_rows = C == 4 ? 6 : 8;
+#else
+template <int C> inline constexpr int most_rows = C == 4 ? 3 : C == 3 ? 4 : 6;
+#endif
+
+// sums[r][c] (+)= Σ_k rows[r][k] * panel[k][c]. Unrolled by pragma, or the sums would not stay in
+// registers; the panel streams from the second cache, fetched eight k ahead.
+template <int R, int C>
+__attribute__((noinline)) void product(const float* const* rows, Index depth, const float* panel,
+                                       const float* starts, float* sums) {
+    Vec acc[R][C];
+    const float* row[R];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+        row[r] = rows[r];
+#pragma GCC unroll 16
+        for (int c = 0; c < C; ++c)
+            acc[r][c] = starts ? load(starts + c * lanes) : load(sums + (r * C + c) * lanes);
+    }
+    for (Index k = 0; k < depth; ++k, panel += C * lanes) {
+        Vec w[C];
+#pragma GCC unroll 16
+        for (int c = 0; c < C; ++c) {
+            if (c * lanes % 16 == 0) __builtin_prefetch(panel + (C * 8 + c) * lanes);
+            w[c] = load(panel + c * lanes);
+        }
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            const Vec h = splat(row[r][k]);
+#pragma GCC unroll 16
+            for (int c = 0; c < C; ++c) acc[r][c] += h * w[c];
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 16
+        for (int c = 0; c < C; ++c) store(sums + (r * C + c) * lanes, acc[r][c]);
+}
+
+// One row against two panels at once: a chain of sums waits 4 cycles for each term, so a single
+// row keeps the two multipliers busy only with 8 chains.
+template <int C>
+__attribute__((noinline)) void product_pair(const float* row, Index depth, const float* panel,
+                                            Index stride, const float* starts, float* sums) {
+    Vec acc[2][C];
+    for (int p = 0; p < 2; ++p)
+        for (int c = 0; c < C; ++c)
+            acc[p][c] = starts ? load(starts + p * stride + c * lanes)
+                               : load(sums + (p * C + c) * lanes);
+    for (Index k = 0; k < depth; ++k, panel += C * lanes) {
+        const Vec h = splat(row[k]);
+        for (int p = 0; p < 2; ++p)
+            for (int c = 0; c < C; ++c) acc[p][c] += h * load(panel + p * stride + c * lanes);
+    }
+    for (int p = 0; p < 2; ++p)
+        for (int c = 0; c < C; ++c) store(sums + (p * C + c) * lanes, acc[p][c]);
+}
+
+template <int R, int C>
+inline void product_of(int count, const float* const* rows, Index depth, const float* panel,
+                       const float* starts, float* sums) {
+    if constexpr (R > 0) {
+        if (count == R) return product<R, C>(rows, depth, panel, starts, sums);
+        product_of<R - 1, C>(count, rows, depth, panel, starts, sums);
+    }
+}
+
+// What the weights are multiplied with: for each row the address of `depth` values, and of
+// `depth2` more that continue them elsewhere.
+struct Operand {
+    const float* const* rows;
+    Index depth;
+    const float* const* rows2 = nullptr;
+    Index depth2 = 0;
+};
+
+// finish(first row, count, panel, sums) for every block of rows and every panel in [first, last);
+// row r's sums are at sums + r * C * lanes.
+template <int C, class Finish>
+inline void sweep(const Panels& w, Index first, Index last, Index rows, const Operand& a,
+                  Finish&& finish) {
+    constexpr int most = most_rows<C>;
+    alignas(64) float sums[(most < 2 ? 2 : most) * C * lanes];
+    const Index second = (a.depth + 1) * C * lanes;  // where the panel's part for rows2 begins
+    const Index blocks = (rows + most - 1) / most;
+    for (Index j = first; j < last; ++j) {
+        const float* panel = w.panel(j);
+        if (rows == 1 && j + 1 < last) {
+            product_pair<C>(a.rows[0], a.depth, panel + C * lanes, w.stride(), panel, sums);
+            if (a.depth2)
+                product_pair<C>(a.rows2[0], a.depth2, panel + second, w.stride(), nullptr, sums);
+            finish(0, 1, j, sums);
+            finish(0, 1, ++j, sums + C * lanes);
+            continue;
+        }
+        // Blocks of equal size: 25 rows are 5 times 5, not 4 times 6 and a slow single one.
+        for (Index block = 0; block < blocks; ++block) {
+            const Index from = rows * block / blocks, to = rows * (block + 1) / blocks;
+            const int count = (int)(to - from);
+            product_of<most, C>(count, a.rows + from, a.depth, panel + C * lanes, panel, sums);
+            if (a.depth2)
+                product_of<most, C>(count, a.rows2 + from, a.depth2, panel + second, nullptr, sums);
+            finish(from, count, j, sums);
+        }
+    }
+}
+
+}  // namespace recurra::RECURRA_SET
