@@ -15,12 +15,17 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from recurra.api import Run, load, resume, train
+    from recurra.nn import accelerate, restore
 
-__all__ = ["Run", "load", "resume", "train"]
+__all__ = ["Run", "accelerate", "load", "restore", "resume", "train"]
 
 
 def __getattr__(name: str) -> Any:
     # The API reaches down many floors; `recurra.errors` alone must stay cheap to import.
+    if name in ("accelerate", "restore"):
+        from recurra import nn
+
+        return getattr(nn, name)
     if name in __all__:
         from recurra import api
 
