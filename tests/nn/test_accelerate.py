@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -98,3 +101,9 @@ def test_a_layer_that_is_the_model_itself_is_swapped() -> None:
 
 def test_a_model_without_recurrent_layers_says_so() -> None:
     assert str(recurra.accelerate(nn.Linear(2, 2))) == "there is no recurrent layer in it"
+
+
+def test_the_drop_ins_are_reached_without_importing_their_module() -> None:
+    code = "import sys, recurra; assert 'torch' not in sys.modules; print(recurra.nn.GRU(2, 3))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "GRU(2, 3)\n"

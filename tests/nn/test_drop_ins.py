@@ -283,3 +283,16 @@ def test_sequences_packed_from_a_list_are_each_as_if_alone() -> None:
         alone, (last, _) = mine(sequence)
         torch.testing.assert_close(hidden[:, index], last, rtol=0, atol=OUTPUT)
         assert len(alone) == len(sequence)
+
+
+@needs_kernels
+def test_a_large_lstm_goes_to_torch_where_it_is_not_trained_and_to_the_kernels_where_it_is(
+    fused_calls: list[str],
+) -> None:
+    _, mine = pair("LSTM", 4, 256)
+    x = torch.randn(32, 32, 4)
+    with torch.no_grad():
+        mine(x)
+    assert not fused_calls
+    mine(x)
+    assert fused_calls == ["lstm"]

@@ -69,7 +69,8 @@ def _recurrence() -> list[str]:
     if kernels.why_missing() is not None:
         return [f"{reference}, on every device", sampling]
     native = "cpu, float32, a cell with a kernel and not a subclass of it: the native kernels"
-    return [native, f"all else: {reference}", sampling]
+    drop_ins = "recurra.nn: the same; torch's own for all else and a large LSTM outside training"
+    return [native, f"all else: {reference}", drop_ins, sampling]
 
 
 def _extra(name: str) -> str:
