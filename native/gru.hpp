@@ -29,22 +29,30 @@ struct Gru {
         const Index H = rows.hidden;
         const float* bias_n = job.bias ? job.bias + 2 * H : nullptr;  // not among the sums: r * q
         for (Index r = 0; r < rows.count; ++r) rows.operand[r] = rows.row[r].h_prev;
-        const auto finish = [&](Index index, Index j, const float* sums) {
-            const ForwardRow& row = rows.row[index];
+        // In two loops, as the lstm: n would wait for its own r.
+        const auto finish = [&](Index first, int rows_here, Index j, float* sums) {
             const Index at = j * lanes, count = H - at;
-            const float* x = row.x + at;
-            const Vec r = sigmoid(load(sums) + load(x, count));
-            const Vec z = sigmoid(load(sums + lanes) + load(x + H, count));
-            const Vec q = load(sums + 2 * lanes);
-            const Vec x_n = load(x + 2 * H, count);
-            const Vec n = tanh((bias_n ? x_n + load(bias_n + at, count) : x_n) + r * q);
-            store(row.h + at, n + z * (load(row.h_prev + at, count) - n), count);
-            if (!row.gates) return;
-            float* gate = row.gates + at;
-            store(gate, r, count);
-            store(gate + H, z, count);
-            store(gate + 2 * H, n, count);
-            store(row.extra + at, q, count);
+            for (int index = 0; index < rows_here; ++index) {
+                const float* x = rows.row[first + index].x + at;
+                float* sum = sums + index * 3 * lanes;
+                store(sum, sigmoid(load(sum) + load(x, count)));
+                store(sum + lanes, sigmoid(load(sum + lanes) + load(x + H, count)));
+            }
+            for (int index = 0; index < rows_here; ++index) {
+                const ForwardRow& row = rows.row[first + index];
+                const float* sum = sums + index * 3 * lanes;
+                const Vec r = load(sum), z = load(sum + lanes), q = load(sum + 2 * lanes);
+                Vec x_n = load(row.x + 2 * H + at, count);
+                if (bias_n) x_n += load(bias_n + at, count);
+                const Vec n = tanh(x_n + r * q);
+                store(row.h + at, n + z * (load(row.h_prev + at, count) - n), count);
+                if (!row.gates) continue;
+                float* gate = row.gates + at;
+                store(gate, r, count);
+                store(gate + H, z, count);
+                store(gate + 2 * H, n, count);
+                store(row.extra + at, q, count);
+            }
         };
         const Part part = rows.part;
         sweep<3>(w, part.first(w.count), part.last(w.count), rows.count, {rows.operand, H}, finish);

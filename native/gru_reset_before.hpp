@@ -39,14 +39,16 @@ struct GruResetBefore {
     static void reset(const Panels& w, const Rows<ForwardRow>& rows) {
         const Index H = rows.hidden;
         for (Index r = 0; r < rows.count; ++r) rows.operand[r] = rows.row[r].h_prev;
-        const auto finish = [&](Index index, Index j, const float* sums) {
-            const ForwardRow& row = rows.row[index];
+        const auto finish = [&](Index first, int rows_here, Index j, const float* sums) {
             const Index at = j * lanes, count = H - at;
-            const Vec r = sigmoid(load(sums) + load(row.x + at, count));
-            const Vec z = sigmoid(load(sums + lanes) + load(row.x + H + at, count));
-            store(row.gates + at, r, count);
-            store(row.gates + H + at, z, count);
-            store(row.extra + at, r * load(row.h_prev + at, count), count);
+            for (int index = 0; index < rows_here; ++index, sums += 2 * lanes) {
+                const ForwardRow& row = rows.row[first + index];
+                const Vec r = sigmoid(load(sums) + load(row.x + at, count));
+                const Vec z = sigmoid(load(sums + lanes) + load(row.x + H + at, count));
+                store(row.gates + at, r, count);
+                store(row.gates + H + at, z, count);
+                store(row.extra + at, r * load(row.h_prev + at, count), count);
+            }
         };
         const Part part = rows.part;
         sweep<2>(w, part.first(w.count), part.last(w.count), rows.count, {rows.operand, H}, finish);

@@ -28,23 +28,33 @@ struct Lstm {
     static void forward(int, const Panels& w, const Rows<ForwardRow>& rows, const Forward&) {
         const Index H = rows.hidden;
         for (Index r = 0; r < rows.count; ++r) rows.operand[r] = rows.row[r].h_prev;
-        const auto finish = [&](Index r, Index j, const float* sums) {
-            const ForwardRow& row = rows.row[r];
+        // In two loops: the gates of a block are independent of each other, and so are its cells;
+        // row by row each tanh would wait for the sigmoids before it.
+        const auto finish = [&](Index first, int count, Index j, float* sums) {
             const Index at = j * lanes, n = H - at;
-            const float* x = row.x + at;
-            const Vec i = sigmoid(load(sums) + load(x, n));
-            const Vec f = sigmoid(load(sums + lanes) + load(x + H, n));
-            const Vec g = tanh(load(sums + 2 * lanes) + load(x + 2 * H, n));
-            const Vec o = sigmoid(load(sums + 3 * lanes) + load(x + 3 * H, n));
-            const Vec c = f * load(row.extra_prev + at, n) + i * g;
-            store(row.extra + at, c, n);
-            store(row.h + at, o * tanh(c), n);
-            if (!row.gates) return;
-            float* gate = row.gates + at;
-            store(gate, i, n);
-            store(gate + H, f, n);
-            store(gate + 2 * H, g, n);
-            store(gate + 3 * H, o, n);
+            for (int r = 0; r < count; ++r) {
+                const float* x = rows.row[first + r].x + at;
+                float* sum = sums + r * 4 * lanes;
+                store(sum, sigmoid(load(sum) + load(x, n)));
+                store(sum + lanes, sigmoid(load(sum + lanes) + load(x + H, n)));
+                store(sum + 2 * lanes, tanh(load(sum + 2 * lanes) + load(x + 2 * H, n)));
+                store(sum + 3 * lanes, sigmoid(load(sum + 3 * lanes) + load(x + 3 * H, n)));
+            }
+            for (int r = 0; r < count; ++r) {
+                const ForwardRow& row = rows.row[first + r];
+                const float* sum = sums + r * 4 * lanes;
+                const Vec i = load(sum), f = load(sum + lanes);
+                const Vec g = load(sum + 2 * lanes), o = load(sum + 3 * lanes);
+                const Vec c = f * load(row.extra_prev + at, n) + i * g;
+                store(row.extra + at, c, n);
+                store(row.h + at, o * tanh(c), n);
+                if (!row.gates) continue;
+                float* gate = row.gates + at;
+                store(gate, i, n);
+                store(gate + H, f, n);
+                store(gate + 2 * H, g, n);
+                store(gate + 3 * H, o, n);
+            }
         };
         const Part part = rows.part;
         sweep<4>(w, part.first(w.count), part.last(w.count), rows.count, {rows.operand, H}, finish);

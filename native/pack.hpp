@@ -18,6 +18,33 @@ inline Index unit_of(const Panels& p, Index j, int c, int gates) {
     return j * p.units + (gates > 1 ? 0 : c * lanes);
 }
 
+// to[k * stride + row] = from[row * depth + k], four by four: one at a time is half a small layer.
+inline void transpose(const float* from, Index rows, Index depth, float* to, Index stride) {
+    typedef float Four __attribute__((vector_size(16)));
+    const Index rows4 = rows > 0 ? rows / 4 * 4 : 0, depth4 = depth / 4 * 4;
+    for (Index k = 0; k < depth4; k += 4)
+        for (Index row = 0; row < rows4; row += 4) {
+            Four a, b, c, d;
+            const float* at = from + row * depth + k;
+            std::memcpy(&a, at, 16);
+            std::memcpy(&b, at + depth, 16);
+            std::memcpy(&c, at + 2 * depth, 16);
+            std::memcpy(&d, at + 3 * depth, 16);
+            const Four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+            const Four ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+            const Four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+            const Four cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+            const Four columns[4] = {__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5),
+                                     __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
+                                     __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
+                                     __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+            for (int i = 0; i < 4; ++i) std::memcpy(to + (k + i) * stride + row, &columns[i], 16);
+        }
+    for (Index row = 0; row < rows; ++row)
+        for (Index k = row < rows4 ? depth4 : 0; k < depth; ++k)
+            to[k * stride + row] = from[row * depth + k];
+}
+
 // Panels [first, last) for h' = weight h: unit u of gate g is row g·H + u of `weight` (G·H, H).
 // `starts` (G·H,) is what the sums start from; null is zero.
 inline void pack_rows(const Panels& p, float* data, Index first, Index last, const float* weight,
@@ -28,12 +55,11 @@ inline void pack_rows(const Panels& p, float* data, Index first, Index last, con
         for (int c = 0; c < p.width; ++c) {
             const Index unit = unit_of(p, j, c, gates);
             const int gate = gates > 1 ? c : 0;
-            for (Index lane = 0; lane < lanes && unit + lane < hidden; ++lane) {
-                float* to = panel + c * lanes + lane;
-                if (starts[gate]) *to = starts[gate][unit + lane];
-                const float* from = weight + (gate * hidden + unit + lane) * p.depth;
-                for (Index k = 0; k < p.depth; ++k) to[(k + 1) * p.width * lanes] = from[k];
-            }
+            const Index units = hidden - unit < lanes ? hidden - unit : lanes;
+            const float* from = weight + (gate * hidden + unit) * p.depth;
+            for (Index lane = 0; lane < units && starts[gate]; ++lane)
+                panel[c * lanes + lane] = starts[gate][unit + lane];
+            transpose(from, units, p.depth, panel + (p.width + c) * lanes, p.width * lanes);
         }
     }
 }

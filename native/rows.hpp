@@ -51,11 +51,12 @@ struct Rows {
 // finish(row, first unit, product) for every vector of this part's units, one gate wide panels.
 template <class Row, class Finish>
 inline void each_vector(const Panels& w, const Rows<Row>& rows, const Operand& a, Finish&& finish) {
-    const auto each = [&](Index row, Index j, const float* sums) {
-        for (int c = 0; c < 4; ++c) {
-            const Index at = (j * 4 + c) * lanes;
-            if (at < rows.hidden) finish(row, at, load(sums + c * lanes));
-        }
+    const auto each = [&](Index first, int count, Index j, const float* sums) {
+        for (Index row = first; row < first + count; ++row, sums += 4 * lanes)
+            for (int c = 0; c < 4; ++c) {
+                const Index at = (j * 4 + c) * lanes;
+                if (at < rows.hidden) finish(row, at, load(sums + c * lanes));
+            }
     };
     const Part part = rows.part;
     sweep<4>(w, part.first(w.count), part.last(w.count), rows.count, a, each);

@@ -59,20 +59,31 @@ inline void store(float* p, Vec x, Index n) {
 #endif
 }
 
-// Comparisons with NaN are false, so both keep a NaN in x.
-inline Vec at_most(Vec x, float high) { return x > high ? splat(high) : x; }
-inline Vec at_least(Vec x, float low) { return x < low ? splat(low) : x; }
-
-// numerator / denominator within 1.5 ulp, for denominators in [1, 2^126).
-inline Vec quotient(Vec numerator, Vec denominator) {
+// Both keep a NaN in x: minps and maxps return their second operand where one is NaN.
+inline Vec at_most(Vec x, float high) {
 #if defined(__AVX512F__)
-    // A division of 16 lanes blocks its port for 16 cycles; this takes 5. The table is within 2^-14.
-    const Vec guess = (Vec)_mm512_maskz_rcp14_ps((__mmask16)-1, (__m512)denominator);
-    const Vec inverse = guess + guess * (1.0f - denominator * guess);
-    const Vec first = numerator * inverse;
-    return first + inverse * (numerator - denominator * first);
+    return (Vec)_mm512_maskz_min_ps((__mmask16)-1, _mm512_set1_ps(high), (__m512)x);
 #else
-    return numerator / denominator;
+    return x > high ? splat(high) : x;
+#endif
+}
+
+inline Vec at_least(Vec x, float low) {
+#if defined(__AVX512F__)
+    return (Vec)_mm512_maskz_max_ps((__mmask16)-1, _mm512_set1_ps(low), (__m512)x);
+#else
+    return x < low ? splat(low) : x;
+#endif
+}
+
+// 1 / x within 1 ulp, for x in [1, 2^126); exact for powers of two.
+inline Vec reciprocal(Vec x) {
+#if defined(__AVX512F__)
+    // A division of 16 lanes blocks its port for 16 cycles; this takes 4. The table is within 2^-14.
+    const Vec guess = (Vec)_mm512_maskz_rcp14_ps((__mmask16)-1, (__m512)x);
+    return guess + guess * (1.0f - x * guess);
+#else
+    return 1.0f / x;
 #endif
 }
 
@@ -109,7 +120,7 @@ inline Vec exp(Vec x) {
 }
 
 // 1 / (1 + e^-x): at most 4 ulp for x >= -87, 0 or less than 2^-125 below; NaN stays NaN.
-inline Vec sigmoid(Vec x) { return quotient(splat(1.0f), 1.0f + exp(-x)); }
+inline Vec sigmoid(Vec x) { return reciprocal(1.0f + exp(-x)); }
 
 // tanh x: at most 4 ulp everywhere; NaN stays NaN, and the sign of zero stays.
 inline Vec tanh(Vec x) {
@@ -118,8 +129,8 @@ inline Vec tanh(Vec x) {
     // e^-2|x| - 1 without cancellation: 2^n (e^r - 1) + (2^n - 1)
     const auto [r, power] = reduce(-2.0f * at_most(magnitude, 20.0f));
     const Vec below = power * (r + r * r * tail(r)) + (power - 1.0f);
-    const Vec value = quotient(-below, 2.0f + below);
-    return (Vec)((Ints)value ^ sign);
+    const Vec value = below * reciprocal(2.0f + below);  // -|tanh x|, and -0 or 0 at 0
+    return (Vec)(((Ints)value & INT32_MAX) | sign);
 }
 
 }  // namespace recurra::RECURRA_SET

@@ -29,26 +29,37 @@ template <int C> inline constexpr int most_rows = C == 4 ? 6 : 8;
 template <int C> inline constexpr int most_rows = C == 4 ? 3 : C == 3 ? 4 : 6;
 #endif
 
-// sums[r][c] (+)= Σ_k rows[r][k] * panel[k][c]
+// sums[r][c] (+)= Σ_k rows[r][k] * panel[k][c]. Unrolled by pragma, or the sums would not stay in
+// registers; the panel streams from the second cache, fetched eight k ahead.
 template <int R, int C>
 __attribute__((noinline)) void product(const float* const* rows, Index depth, const float* panel,
                                        const float* starts, float* sums) {
     Vec acc[R][C];
     const float* row[R];
+#pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
         row[r] = rows[r];
+#pragma GCC unroll 16
         for (int c = 0; c < C; ++c)
             acc[r][c] = starts ? load(starts + c * lanes) : load(sums + (r * C + c) * lanes);
     }
     for (Index k = 0; k < depth; ++k, panel += C * lanes) {
         Vec w[C];
-        for (int c = 0; c < C; ++c) w[c] = load(panel + c * lanes);
+#pragma GCC unroll 16
+        for (int c = 0; c < C; ++c) {
+            if (c * lanes % 16 == 0) __builtin_prefetch(panel + (C * 8 + c) * lanes);
+            w[c] = load(panel + c * lanes);
+        }
+#pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
             const Vec h = splat(row[r][k]);
+#pragma GCC unroll 16
             for (int c = 0; c < C; ++c) acc[r][c] += h * w[c];
         }
     }
+#pragma GCC unroll 16
     for (int r = 0; r < R; ++r)
+#pragma GCC unroll 16
         for (int c = 0; c < C; ++c) store(sums + (r * C + c) * lanes, acc[r][c]);
 }
 
@@ -89,7 +100,8 @@ struct Operand {
     Index depth2 = 0;
 };
 
-// finish(row, panel, sums of that row) for every row and every panel in [first, last).
+// finish(first row, count, panel, sums) for every block of rows and every panel in [first, last);
+// row r's sums are at sums + r * C * lanes.
 template <int C, class Finish>
 inline void sweep(const Panels& w, Index first, Index last, Index rows, const Operand& a,
                   Finish&& finish) {
@@ -103,8 +115,8 @@ inline void sweep(const Panels& w, Index first, Index last, Index rows, const Op
             product_pair<C>(a.rows[0], a.depth, panel + C * lanes, w.stride(), panel, sums);
             if (a.depth2)
                 product_pair<C>(a.rows2[0], a.depth2, panel + second, w.stride(), nullptr, sums);
-            finish(0, j, sums);
-            finish(0, ++j, sums + C * lanes);
+            finish(0, 1, j, sums);
+            finish(0, 1, ++j, sums + C * lanes);
             continue;
         }
         // Blocks of equal size: 25 rows are 5 times 5, not 4 times 6 and a slow single one.
@@ -114,8 +126,7 @@ inline void sweep(const Panels& w, Index first, Index last, Index rows, const Op
             product_of<most, C>(count, a.rows + from, a.depth, panel + C * lanes, panel, sums);
             if (a.depth2)
                 product_of<most, C>(count, a.rows2 + from, a.depth2, panel + second, nullptr, sums);
-            for (Index row = from; row < to; ++row)
-                finish(row, j, sums + (row - from) * C * lanes);
+            finish(from, count, j, sums);
         }
     }
 }

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from recurra.cells.lstm import LSTMCell
 from recurra.errors import ConfigError
 from recurra.layers.stack import Stack
 
+# none where the kernels are missing: then every test here is skipped
+SETS = () if kernels.why_missing() else kernels.instruction_sets().available
 pytestmark = pytest.mark.skipif(
     kernels.why_missing() is not None, reason=f"no native kernels: {kernels.why_missing()}"
 )
@@ -92,8 +95,14 @@ def _outcome(
 
 
 def _distance(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """Relative L2; absolute where nothing is expected."""
+    """Relative L2; absolute where nothing is expected, and for a single number below one.
+
+    With H = 1 a weight's gradient is one sum over T·B terms around one, which may cancel to nearly
+    nothing: relative to that, no float32 sum has a bound (torch's own loop misses ours there too).
+    """
     size = float(expected.norm())
+    if expected.numel() == 1:
+        size = max(size, 1.0)
     return float((found.double() - expected).norm()) / (size or 1.0)
 
 
@@ -111,7 +120,7 @@ def test_a_fused_layer_equals_the_float64_reference_in_values_and_gradients(name
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", kernels.names())
-@pytest.mark.parametrize("instructions", kernels.instruction_sets().available)
+@pytest.mark.parametrize("instructions", SETS)
 def test_many_random_layers_agree_at_every_instruction_set(name: str, instructions: str) -> None:
     code = (
         "import importlib.util, sys, numpy as np, torch\n"
@@ -215,30 +224,31 @@ def test_what_stands_in_the_padding_changes_no_output_not_even_nan() -> None:
     assert torch.equal(stack(x, lengths=lengths)[0], stack(spoiled, lengths=lengths)[0])
 
 
-def test_a_forked_child_runs_the_kernels_too() -> None:
-    """As DataLoader's workers are; torch itself must not have used its threads in the parent."""
+def test_a_forked_child_runs_the_kernels_on_threads_as_its_parent_did() -> None:
+    _in_a_process_of_two_threads("cases.fork()")
+
+
+def test_a_stack_runs_in_a_forked_worker_that_has_one_thread() -> None:
+    """As DataLoader's workers are."""
+    _in_a_process_of_two_threads("cases.fork_stack()")
+
+
+def _in_a_process_of_two_threads(call: str) -> None:
     code = (
-        "import importlib.util, multiprocessing, sys, torch\n"
-        "from recurra import fused\n"
+        "import importlib.util\n"
         f"spec = importlib.util.spec_from_file_location('fused_cases', {__file__!r})\n"
         "cases = importlib.util.module_from_spec(spec); spec.loader.exec_module(cases)\n"
-        "cases.fork()\n"
+        f"{call}\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120)
+    # two, whatever is set here: with one no OpenMP thread exists that a child could wait for
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr.decode()
 
 
-def fork() -> None:
-    """Runs the kernels on two threads here, then in a forked child, and compares."""
-    case = torch.ones(20, 32, 256)
-    weights = {"weight_hh": torch.eye(64).repeat(4, 1) * 0.1}
-    state = (torch.zeros(32, 64), torch.zeros(32, 64))
-
-    def run() -> float:
-        outputs, final = torch.empty(20, 32, 64), [torch.empty(32, 64), torch.empty(32, 64)]
-        kernels.forward("lstm", case, weights, state, outputs, final, threads=2)
-        return float(outputs.sum())
-
+def _same_in_a_child(run: Callable[[], float]) -> None:
     here = run()
     context = multiprocessing.get_context("fork")
     mine, theirs = context.Pipe()
@@ -247,6 +257,37 @@ def fork() -> None:
     child.join(60)
     assert child.exitcode == 0, f"the child ended with {child.exitcode}"
     assert mine.recv() == here
+
+
+def fork() -> None:
+    """The kernels on two threads here and in a child. NumPy: torch's own threads hang there."""
+    weights = {"weight_hh": 0.1 * np.tile(np.eye(64, dtype=np.float32), (4, 1))}
+    x_gates = np.ones((20, 32, 256), np.float32)
+    state = (np.zeros((32, 64), np.float32), np.zeros((32, 64), np.float32))
+
+    def run() -> float:
+        outputs = np.empty((20, 32, 64), np.float32)
+        final = [np.empty_like(one) for one in state]
+        for _ in range(50):
+            kernels.forward("lstm", x_gates, weights, state, outputs, final, threads=2)
+        return float(outputs.sum())
+
+    _same_in_a_child(run)
+
+
+def fork_stack() -> None:
+    """A stack trained on two threads here, then on one in a child: the same outputs."""
+    stack, x = Stack(LSTMCell(), 64, 64), torch.ones(20, 32, 64)
+    stack(x)[0].sum().backward()
+    parent = os.getpid()
+
+    def run() -> float:
+        if os.getpid() != parent:
+            torch.set_num_threads(1)
+        with torch.no_grad():
+            return float(stack(x)[0][-1, -1].sum())
+
+    _same_in_a_child(run)
 
 
 def test_takes_looks_at_every_tensor() -> None:

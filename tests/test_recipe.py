@@ -44,8 +44,8 @@ sha256 = "{digest}"\n[settings]\nhidden_size = 8\n""",
 @pytest.mark.parametrize(
     ("body", "error", "message"),
     [
-        ("task = 3", ConfigError, "task must be a str, not 3"),
-        ("seed = true", ConfigError, "seed must be a int, not True"),
+        ("task = 3", ConfigError, "task must be text, not 3"),
+        ("seed = true", ConfigError, "seed must be a whole number, not True"),
         ("seed = " + "9" * 5000, ConfigError, "is not a TOML file"),
         ("[[files]]\npath = '.'", DataError, "which is not there"),
         ("tsak = 'lm'", ConfigError, r"unknown key 'tsak'. Did you mean 'task'\?"),

@@ -9,18 +9,24 @@ recurra.load("runs/lm-input")
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from recurra import nn as nn
     from recurra.api import Run, load, resume, train
+    from recurra.nn import accelerate, restore
 
-__all__ = ["Run", "load", "resume", "train"]
+__all__ = ["Run", "accelerate", "load", "restore", "resume", "train"]
 
 
 def __getattr__(name: str) -> Any:
     # The API reaches down many floors; `recurra.errors` alone must stay cheap to import.
+    if name in ("nn", "accelerate", "restore"):
+        module = importlib.import_module("recurra.nn")
+        return module if name == "nn" else getattr(module, name)
     if name in __all__:
         from recurra import api
 

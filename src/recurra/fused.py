@@ -7,6 +7,7 @@ steps. Which layers come here is `takes`; all others go through the loop of `ste
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -24,18 +25,17 @@ def takes(cell: Cell[Any], *tensors: Tensor | None) -> bool:
     That is: the cell is exactly one of Recurra's own that has a kernel (not a subclass of one),
     every tensor is float32 on the CPU, no autocast, no function transform, and kernels are there.
     """
-    name = cell.name
-    return (
-        name in kernels.names()
-        and type(cell).__module__ == f"recurra.cells.{name}"
-        and all(
-            one is None or (one.dtype is torch.float32 and one.is_cpu and one.numel() > 0)
-            for one in tensors
-        )
-        and not torch.is_autocast_enabled("cpu")
-        and not torch._C._are_functorch_transforms_active()
-        and kernels.why_missing() is None
-    )
+    if not _has_kernel(type(cell)) or kernels.why_missing() is not None:
+        return False
+    for one in tensors:
+        if one is not None and not (one.dtype is torch.float32 and one.is_cpu and one.numel()):
+            return False
+    return not (torch.is_autocast_enabled("cpu") or torch._C._are_functorch_transforms_active())
+
+
+@cache
+def _has_kernel(kind: type[Cell[Any]]) -> bool:
+    return kind.__module__ in {f"recurra.cells.{name}" for name in kernels.names()}
 
 
 class Call(NamedTuple):

@@ -25,12 +25,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recurra.errors import ConfigError, DataError, did_you_mean
+from recurra import registry
+from recurra.errors import ConfigError, DataError, did_you_mean, unknown
 from recurra.text.files import describe
 
 KEYS = ("task", "seed", "out", "files", "settings", "about")
 FILE_KEYS = ("path", "origin", "bytes", "sha256")
 VARIABLE = "RECURRA_DATA"
+_TYPES = {
+    "task": (str, "text"),
+    "seed": (int, "a whole number"),
+    "out": (str, "text"),
+    "settings": (dict, "a table"),
+}
 
 
 @dataclass(frozen=True)
@@ -51,16 +58,7 @@ def read_recipe(path: str | Path) -> Recipe:
     is not the data that the recipe names.
     """
     path = Path(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}.") from None
-    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
-        raise ConfigError(f"{path} is not a TOML file: {error}.") from None
-    _check_keys(str(path), table, KEYS)
-    for key, kind in (("task", str), ("seed", int), ("out", str), ("settings", dict)):
-        if key in table and type(table[key]) is not kind:
-            raise ConfigError(f"{path}: {key} must be a {kind.__name__}, not {table[key]!r}.")
+    table = _table(path)
     entries = table.get("files", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ConfigError(f"{path}: files must be [[files]] tables with a path each.")
@@ -74,6 +72,32 @@ def read_recipe(path: str | Path) -> Recipe:
             for key, value in table.get("settings", {}).items()
         },
     )
+
+
+def task_of(path: str | Path) -> str:
+    """The task that a recipe names; ConfigError where it names none. Its files may be missing."""
+    name = _table(Path(path)).get("task")
+    known = registry.names("tasks")
+    if name is None:
+        raise ConfigError(f"{path} names no task: add one of {', '.join(known)} (task = …).")
+    if name not in known:
+        raise ConfigError(f"{path}: {unknown('task', name, known)}")
+    return str(name)
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """The recipe's entries, those that are ours alone and of their types."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}.") from None
+    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
+        raise ConfigError(f"{path} is not a TOML file: {error}.") from None
+    _check_keys(str(path), table, KEYS)
+    for key, (kind, name) in _TYPES.items():
+        if key in table and type(table[key]) is not kind:
+            raise ConfigError(f"{path}: {key} must be {name}, not {table[key]!r}.")
+    return table
 
 
 def _verified(recipe: Path, entry: Mapping[str, Any]) -> str:

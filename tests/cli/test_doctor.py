@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import recurra
+from recurra import kernels
 from recurra.cli import doctor, main
 
 
@@ -24,6 +25,7 @@ def test_json_has_a_key_for_each_thing_examined(capsys: pytest.CaptureFixture[st
         "devices",
         "threads",
         "instruction_sets",
+        "kernels",
         "recurrence",
         "cache",
     ]
@@ -34,16 +36,29 @@ def test_json_has_a_key_for_each_thing_examined(capsys: pytest.CaptureFixture[st
     assert found["devices"][0].startswith("cpu")
 
 
-def test_it_says_which_path_the_recurrence_takes_and_why(
+def line_of(name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["doctor"]) == 0
+    (line,) = (one for one in capsys.readouterr().out.splitlines() if one.startswith(name))
+    return line
+
+
+@pytest.mark.skipif(kernels.why_missing() is not None, reason="no native kernels")
+def test_one_line_says_which_kernels_and_instructions_are_used(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["doctor"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    start = next(index for index, line in enumerate(lines) if line.startswith("recurrence"))
-    told = lines[start : start + 3]
-    assert "a loop of steps over torch's operations, on every device" in told[0]
-    assert "this build has no native kernels" in told[2]
-    assert max(map(len, told)) <= 80  # none is broken in two on a terminal
+    line = line_of("kernels", capsys)
+    assert f" {kernels.instruction_sets().chosen} (of " in line
+    assert "for gru, gru_reset_before, irnn, lstm, relu_rnn, rnn" in line
+    assert line_of("recurrence", capsys).endswith("not a subclass of it: the native kernels")
+
+
+def test_without_kernels_one_line_says_why_and_another_which_path_is_taken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECURRA_KERNELS", "off")
+    assert line_of("kernels", capsys).endswith("not used: RECURRA_KERNELS=off")
+    line = line_of("recurrence", capsys)
+    assert line.endswith("a loop of steps over torch's operations, on every device")
 
 
 def test_a_missing_extra_says_what_it_is_for_and_how_to_get_it(

@@ -93,8 +93,8 @@ def test_a_flag_without_its_value_is_refused(refusal: Refusal) -> None:
 
 
 def test_one_argument_too_many_is_refused(refusal: Refusal) -> None:
-    assert refusal("resume", "a", "b") == (
-        "recurra resume has no use for 'b'. `recurra resume --help` shows what it takes."
+    assert refusal("list", "cells", "b") == (
+        "recurra list has no use for 'b'. `recurra list --help` shows what it takes."
     )
 
 

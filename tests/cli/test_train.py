@@ -128,14 +128,24 @@ def test_a_recipes_data_is_replaced_by_the_files_named(calls: Any, tmp_path: Pat
     assert calls.only[1] == ("toy", "other.txt")
 
 
-def test_a_recipe_that_names_no_task_leaves_the_refusal_to_training(
-    calls: Any, tmp_path: Path
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed = 1\n", "names no task: add one of toy"),
+        ("task = 3\n", "task must be text, not 3"),
+        ("not TOML", "is not a TOML file"),
+        ('task = "tyo"\n', "unknown task 'tyo'. Have: toy. Did you mean 'toy'?"),
+    ],
+)
+def test_a_recipe_that_names_no_task_is_refused_before_its_flags_are_read(
+    calls: Any, refusal: Refusal, tmp_path: Path, text: str, message: str
 ) -> None:
-    for text in ("seed = 1\n", "task = 3\n", "not TOML", 'task = "nowhere"\n'):
-        recipe = tmp_path / "r.toml"
-        recipe.write_text(text)
-        assert choose_task(["--config", str(recipe)]) == (None, ["--config", str(recipe)])
-    assert choose_task(["--config", "missing.toml"])[0] is None
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(text)
+    assert message in refusal("train", "--config", str(recipe), "--steps", "1")
+
+
+def test_without_a_task_or_a_recipe_there_is_no_task(calls: Any) -> None:
     assert choose_task([]) == (None, [])
 
 

@@ -9,9 +9,10 @@ import math
 import pytest
 from rich.console import Console
 
-from recurra.cli import bar, lines, words
+from recurra.cli import bar
 from recurra.cli.bar import Bar
-from recurra.cli.lines import Lines
+from recurra.training import lines, words
+from recurra.training.lines import Lines
 from recurra.training.watch import Progress, Watcher
 
 

@@ -157,17 +157,12 @@ def test_an_id_takes_as_few_bytes_as_the_vocabulary_allows(symbols: int, dtype: 
     assert tokens.ids.max() == symbols - 1
 
 
-def test_unknown_words_and_line_ends_are_counted(files: list[Path]) -> None:
-    tokens = encode_files(files[:1], fit("word", ["one two\n"]))
-    assert len(tokens.ids) == 50 * 6
-    assert tokens.unknown == 100  # three and é
-    assert tokens.line_ends == 100
-
-
-def test_the_most_frequent_token_is_known() -> None:
-    tokenizer = fit("char", ["abba bb"])
-    tokens = encode_text("abba bb", tokenizer, Source("", "text", 7, ""))
-    assert tokenizer.decode([tokens.most_frequent]) == "b"
+def test_each_token_is_counted(files: list[Path]) -> None:
+    tokenizer = fit("word", ["one two\n"])
+    tokens = encode_files(files[:1], tokenizer)
+    assert len(tokens.ids) == tokens.counts.sum() == 50 * 6
+    assert tokens.counts[tokenizer.unknown_id] == 100  # three and é
+    assert tokens.counts[tokenizer.newline_id] == 100
 
 
 def test_one_symbol_repeated_is_encoded_with_a_warning(tmp_path: Path) -> None:

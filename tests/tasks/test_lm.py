@@ -18,6 +18,7 @@ import recurra
 from recurra import store
 from recurra.config import from_json, updated
 from recurra.errors import ConfigError, DataError, RunError
+from recurra.naming import default_folder
 from recurra.rng import Streams
 from recurra.tasks import load
 from recurra.training.watch import Progress, Quiet
@@ -376,3 +377,63 @@ def test_a_run_trained_on_standard_input_asks_for_it_again(
     resumed = recurra.resume(tmp_path / "run", steps=4)
     assert resumed.outcome is not None
     assert resumed.outcome.steps == 4
+
+
+def test_a_budget_that_is_spent_already_is_refused_and_nothing_is_changed(
+    verse: Path, tmp_path: Path
+) -> None:
+    run = recurra.train("lm", verse, out=tmp_path / "run", steps=10, **SMALL)
+    before = (run.folder / store.CONFIG).read_bytes()
+    with pytest.raises(ConfigError, match=r"has trained 10 steps .* give a larger one"):
+        recurra.resume(run.folder, steps=5)
+    assert (run.folder / store.CONFIG).read_bytes() == before
+
+
+def test_a_run_whose_text_was_moved_goes_on_where_it_is_pointed_to(
+    verse: Path, tmp_path: Path
+) -> None:
+    run = recurra.train("lm", verse, out=tmp_path / "run", steps=5, **SMALL)
+    moved = verse.rename(tmp_path / "moved.txt")
+    with pytest.raises(DataError, match="there is no file"):
+        recurra.resume(run.folder, steps=8)
+    resumed = recurra.resume(run.folder, moved, steps=8)
+    assert resumed.record.given == [str(moved)]
+    other = tmp_path / "other.txt"
+    other.write_text(VERSE * 39)
+    with pytest.raises(DataError, match=r"other\.txt is not what"):
+        recurra.resume(run.folder, other, steps=12)
+    other.write_text(VERSE.upper() * 40)
+    with pytest.raises(DataError, match="cannot be read again as it was in training"):
+        recurra.resume(run.folder, other, steps=12)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, "a", True, 1.5])
+def test_a_seed_that_is_none_is_refused_before_anything_is_written(
+    verse: Path, tmp_path: Path, seed: Any
+) -> None:
+    with pytest.raises(ConfigError, match=r"seed = .*: must be a whole number from 0"):
+        recurra.train("lm", verse, out=tmp_path / "run", seed=seed, steps=1)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_empty_name_is_refused_and_not_taken_for_a_folder(verse: Path) -> None:
+    with pytest.raises(DataError, match="the name of a file is empty"):
+        recurra.train("lm", "", steps=1)
+    with pytest.raises(ConfigError, match="out = '': must name a folder"):
+        recurra.train("lm", verse, out="", steps=1)
+
+
+@pytest.mark.parametrize(
+    ("files", "folder"),
+    [([], "lm-builtin"), (["-"], "lm-stdin"), (["a/input.txt"], "lm-input"), (["b/"], "lm-b")],
+)
+def test_a_run_s_folder_is_named_after_its_first_file(files: list[str], folder: str) -> None:
+    assert default_folder("lm", files) == Path("runs") / folder
+
+
+def test_settings_of_random_windows_are_refused_where_there_are_none(
+    verse: Path, tmp_path: Path
+) -> None:
+    run = recurra.train("lm", verse, out=tmp_path / "run", steps=1, **SMALL)
+    with pytest.raises(ConfigError, match="window_count = 5: is about random windows"):
+        run.evaluate(window_count=5)

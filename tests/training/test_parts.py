@@ -69,9 +69,16 @@ def test_a_tensor_too_many_is_refused() -> None:
         trees.unflatten(None, [torch.ones(1)])
 
 
-def test_the_smooth_loss_starts_at_the_first_and_moves_by_a_hundredth() -> None:
-    assert meters.smooth(None, 4.0) == 4.0
-    assert meters.smooth(4.0, 3.0) == pytest.approx(3.99, rel=1e-12)
+def test_the_smooth_loss_is_the_mean_of_the_first_hundred_steps() -> None:
+    losses = [5.0 - index / 50 for index in range(100)]
+    average = None
+    for step, loss in enumerate(losses, 1):
+        average = meters.smooth(average, loss, step)
+    assert average == pytest.approx(math.fsum(losses) / 100, rel=1e-12)  # a few dozen roundings
+
+
+def test_after_a_hundred_steps_the_smooth_loss_moves_by_a_hundredth() -> None:
+    assert meters.smooth(4.0, 3.0, 1000) == pytest.approx(3.99, rel=1e-12)
 
 
 def test_the_speed_is_that_of_the_last_seconds() -> None:

@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.flush()
         return code
     except KeyboardInterrupt:
+        print("recurra: stopped at once; what was saved before is kept", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         return _stopped_reading()
@@ -59,7 +60,7 @@ def _run(argv: list[str]) -> int:
 
 
 def _refuse(error: RecurraError) -> int:
-    from recurra.cli.words import harmless
+    from recurra.training.words import harmless
 
     print("recurra:", harmless(" ".join(str(error).split())), file=sys.stderr)
     return ASKED_WRONGLY

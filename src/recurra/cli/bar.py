@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from recurra.cli import words
+from recurra.training import words
 from recurra.training.watch import Progress
 
 EVERY_SECONDS = 0.25  # a refresh takes about a millisecond, so the bar takes less than 1 %

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from recurra import __version__
+from recurra import __version__, kernels
 from recurra.cli.flags import switch
 from recurra.data.token_file import cache_folder
 
@@ -22,11 +22,6 @@ EXTRAS = {
     "tokenizers": ("--tokens bpe", "bpe"),
     "tensorboard": ("--tensorboard", "tensorboard"),
 }
-RECURRENCE = [
-    "a loop of steps over torch's operations, on every device",
-    "the same over NumPy's for sampling and scoring",
-    "this build has no native kernels",
-]
 
 
 def doctor(
@@ -52,9 +47,30 @@ def examined() -> dict[str, Any]:
         "numpy": np.__version__,
         "extras": [_extra(name) for name in EXTRAS],
         **_machine(),
-        "recurrence": RECURRENCE,
+        "kernels": _kernels(),
+        "recurrence": _recurrence(),
         "cache": str(cache_folder()),
     }
+
+
+def _kernels() -> str:
+    """Whether the native kernels are there, with what, or why not."""
+    missing = kernels.why_missing()
+    if missing is not None:
+        return f"not used: {missing}"
+    sets = kernels.instruction_sets()
+    return f"{sets.chosen} (of {', '.join(sets.available)}) for {', '.join(kernels.names())}"
+
+
+def _recurrence() -> list[str]:
+    """The rule by which a layer finds its path, as it applies here."""
+    reference = "a loop of steps over torch's operations"
+    sampling = "sampling and scoring: a loop of steps over NumPy's"
+    if kernels.why_missing() is not None:
+        return [f"{reference}, on every device", sampling]
+    native = "cpu, float32, a cell with a kernel and not a subclass of it: the native kernels"
+    drop_ins = "recurra.nn: the same; torch's own for all else and a large LSTM outside training"
+    return [native, f"all else: {reference}", drop_ins, sampling]
 
 
 def _extra(name: str) -> str:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import shlex
 import sys
-import tomllib
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from recurra import registry
-from recurra.cli import words
 from recurra.cli.bar import Bar
 from recurra.cli.flags import flag, with_settings
-from recurra.cli.lines import Lines
-from recurra.config import options
+from recurra.config import from_json, options
 from recurra.errors import ConfigError, unknown
-from recurra.training.budget import DEFAULT_MINUTES
+from recurra.recipe import task_of
+from recurra.training import words
+from recurra.training.budget import longer
+from recurra.training.lines import Lines
+from recurra.training.settings import Training
 
 if TYPE_CHECKING:
     from recurra.api import Run
@@ -42,7 +41,8 @@ def choose_task(tokens: Sequence[str]) -> tuple[str | None, list[str]]:
     if first is None or (first not in known and _recipe(rest)):
         first = next((token for token in rest if token in known), None)
     if first is None:
-        return _recipe_task(_recipe(rest)), rest
+        recipe = _recipe(rest)
+        return task_of(recipe) if recipe else None, rest
     if first not in known:
         raise ConfigError(unknown("task", first, known))
     rest.remove(first)
@@ -93,7 +93,7 @@ def train_verb(task: str | None, command: str) -> Callable[..., int]:
 def resume(
     run: Annotated[str, flag("the run folder to go on with")],
     /,
-    *,
+    *data: Annotated[str, flag("where its data are now; without any, where they were")],
     steps: Annotated[int | None, flag("a new budget in optimizer steps, in all")] = None,
     epochs: Annotated[float | None, flag("a new budget in passes over the data, in all")] = None,
     minutes: Annotated[float | None, flag("a new budget in minutes of training, in all")] = None,
@@ -103,7 +103,7 @@ def resume(
 
     with _watcher() as watcher:
         trained = api.resume(
-            run, steps=steps, epochs=epochs, minutes=minutes, device=device, watcher=watcher
+            run, *data, steps=steps, epochs=epochs, minutes=minutes, device=device, watcher=watcher
         )
     return _closing(trained)
 
@@ -152,22 +152,11 @@ def _next_commands(run: Run, folder: str) -> list[str]:
 
         fields = dataclasses.fields(tasks.load(run.record.task).Input)
         asking = [" ".join(["recurra predict", folder, *(item.name.upper() for item in fields)])]
-    again = f"recurra resume {folder} {_longer(run)}   # train on, to twice the budget in all"
-    return [*asking, f"recurra evaluate {folder}", again]
-
-
-def _longer(run: Run) -> str:
-    """The flag of a budget of twice what the run was given, or has taken, in the run's own unit."""
-    training, outcome = run.record.config["training"], run.outcome
+    training, outcome = from_json(Training, run.record.config["training"]), run.outcome
     assert outcome is not None
-    if (steps := training["steps"]) is not None:
-        return f"--steps {2 * max(steps, outcome.steps)}"
-    if (epochs := training["epochs"]) is not None:
-        return f"--epochs {2 * epochs:g}"
-    minutes = training["minutes"] or DEFAULT_MINUTES
-    if outcome.seconds >= 2 * 60 * minutes:
-        minutes = math.ceil(outcome.seconds / 60)
-    return f"--minutes {2 * minutes:g}"
+    budget = longer(training, outcome.steps, outcome.seconds)
+    again = f"recurra resume {folder} {budget}   # train on, to twice the budget in all"
+    return [*asking, f"recurra evaluate {folder}", again]
 
 
 def _recipe(tokens: Sequence[str]) -> str | None:
@@ -178,14 +167,3 @@ def _recipe(tokens: Sequence[str]) -> str | None:
         if here and here.startswith("--config="):
             return here.removeprefix("--config=")
     return None
-
-
-def _recipe_task(path: str | None) -> str | None:
-    """The task a recipe names; None where it names none or cannot be read: training says why."""
-    if path is None:
-        return None
-    try:
-        task = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("task")
-    except (OSError, ValueError):
-        return None
-    return task if task in registry.names("tasks") else None

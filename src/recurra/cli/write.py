@@ -12,12 +12,12 @@ from typing import Annotated, Any
 from recurra.cli.flags import flag, switch
 from recurra.cli.inputs import stdin_text
 from recurra.cli.training_text import training_text
-from recurra.cli.words import harmless
 from recurra.decoding.beam import WIDEST
 from recurra.errors import ConfigError, DataError
 from recurra.results import Sample, Score
 from recurra.runtime import LanguageModel, sampling, scoring
 from recurra.runtime import report as reporting
+from recurra.training.words import harmless
 
 Folder = Annotated[str, flag("the run folder of a language model")]
 Context = Annotated[

@@ -38,8 +38,6 @@ class Tokens:
 
     ids: Array  # (tokens,)
     counts: NDArray[np.int64]  # (V,): how often each id occurs
-    unknown: int  # tokens that are the unknown symbol
-    line_ends: int  # tokens that are the end of a line
     sources: tuple[Source, ...]
     notes: tuple[str, ...] = ()  # what a user must be told
 
@@ -47,11 +45,6 @@ class Tokens:
     def bytes(self) -> int:
         """The size of the files the tokens came from."""
         return sum(source.bytes for source in self.sources)
-
-    @property
-    def most_frequent(self) -> int:
-        """The id that occurs most often; of several, the lowest."""
-        return int(self.counts.argmax())
 
 
 def encode_files(
@@ -210,9 +203,7 @@ def _tokens(
     if np.count_nonzero(counts) == 1:
         symbol = tokenizer.pieces([int(counts.argmax())])[0]
         notes = (*notes, f"{names}: one symbol repeated, {symbol!r}: nothing else can be learned.")
-    special = (tokenizer.unknown_id, tokenizer.newline_id)
-    unknown, line_ends = (0 if index is None else int(counts[index]) for index in special)
-    return Tokens(ids, counts, unknown, line_ends, sources, notes)
+    return Tokens(ids, counts, sources, notes)
 
 
 def _key(sources: Sequence[Source], tokenizer: Tokenizer, encoding: str | None) -> str:

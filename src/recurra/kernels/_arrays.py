@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,17 +28,24 @@ def doubles(what: str, array: Array, shape: tuple[int, ...]) -> int:
 
 
 def _address(what: str, array: Array, shape: tuple[int, ...], dtype: str) -> int:
-    found = tuple(array.shape)
-    if found != shape:
-        raise ShapeError(f"{what} must have shape {shape} but has {found}.")
-    if isinstance(array, np.ndarray):
-        if array.dtype.name == dtype and array.flags.c_contiguous:
-            return int(array.__array_interface__["data"][0])
-    elif str(array.dtype) == f"torch.{dtype}" and array.is_cpu and array.is_contiguous():
-        return int(array.data_ptr())
+    # A dozen calls a layer: no work here that a good array does not need.
+    if array.shape != shape:
+        raise ShapeError(f"{what} must have shape {shape} but has {tuple(array.shape)}.")
+    if _name(array.dtype) == dtype:
+        if isinstance(array, np.ndarray):
+            if array.flags.c_contiguous:
+                return int(array.__array_interface__["data"][0])
+        elif array.is_cpu and array.is_contiguous():
+            return array.data_ptr()  # type: ignore[no-any-return]
     raise ShapeError(
         f"{what} must be a C-contiguous {dtype} array on the CPU but is {_described(array)}."
     )
+
+
+@cache
+def _name(dtype: Any) -> str:
+    """The name that NumPy and torch both have for a type."""
+    return str(dtype).removeprefix("torch.")
 
 
 def _described(array: Array) -> str:

@@ -76,7 +76,7 @@ class Stack(nn.Module):
     def layers(self, depth: int) -> list[Layer]:
         """Layer `depth`: forward, and reverse where there is one."""
         names = (f"l{depth}", f"l{depth}_reverse")[: self.num_directions]
-        return [cast(Layer, self.get_submodule(name)) for name in names]
+        return [cast(Layer, getattr(self, name)) for name in names]
 
     def initial_state(self, batch: int) -> StackState:
         """The state before the first step of `batch` sequences: learned, or zeros."""

@@ -44,3 +44,15 @@ class Budget:
             return max(0.0, self.seconds - seconds)
         assert self.steps is not None
         return max(0, self.steps - step) * seconds / step if step else math.inf
+
+
+def longer(training: Training, steps: int, seconds: float) -> str:
+    """The flag of twice the budget of a run that took so much, or of more where it took more."""
+    if training.steps is not None:
+        return f"--steps {2 * max(training.steps, steps)}"
+    if training.epochs is not None:
+        return f"--epochs {2 * training.epochs:g}"
+    minutes = training.minutes or DEFAULT_MINUTES
+    if seconds >= 2 * 60 * minutes:
+        minutes = math.ceil(seconds / 60)
+    return f"--minutes {2 * minutes:g}"

@@ -8,8 +8,9 @@ from typing import Any
 from torch import nn
 
 from recurra import store
-from recurra.config import from_json, options
+from recurra.config import from_json, options, to_json
 from recurra.task import Task
+from recurra.training.budget import longer
 from recurra.training.records import Records
 
 NAME = "README.md"
@@ -27,7 +28,7 @@ def write(
         _evaluation(records.evaluation[-1]) if records.evaluation else "",
         _settings(record, task),
         _sample(records.sample[-1]) if records.sample else "",
-        _use(record),
+        _use(record, task, records),
         _made(record),
     ]
     text = "\n\n".join(part for part in parts if part) + "\n"
@@ -36,8 +37,10 @@ def write(
 
 def _model(record: store.RunRecord, task: Task, model: nn.Module) -> str:
     count = sum(parameter.numel() for parameter in model.parameters())
+    network = to_json(from_json(task.Config, record.config).model)
     lines = [
         f"- task: {task.name}",
+        f"- network: {', '.join(f'{name} {_shown(value)}' for name, value in network.items())}",
         f"- parameters: {count:,}",
         f"- seed: {record.seed}",
         *(f"- {name.replace('_', ' ')}: {value!r}" for name, value in record.facts.items()),
@@ -77,7 +80,7 @@ def _settings(record: store.RunRecord, task: Task) -> str:
     usual = options(task.Config())
     chosen = options(from_json(task.Config, record.config))
     rows = [
-        f"| {name} | {_cell(item.default)} | {_cell(usual[name].default)} |"
+        f"| {name} | {_cell(_shown(item.default))} | {_cell(_shown(usual[name].default))} |"
         for name, item in chosen.items()
         if item.default != usual[name].default and "file" not in name
     ]
@@ -97,20 +100,35 @@ def _sample(sample: dict[str, Any]) -> str:
     return f"## A sample, after step {sample['step']:,}\n\n{fence}text\n{text}\n{fence}"
 
 
-def _use(record: store.RunRecord) -> str:
+def _use(record: store.RunRecord, task: Task, records: Records) -> str:
     verbs = {
         "language_model": [
             "recurra sample . --length 300",
             "recurra score . 'a text'",
         ]
     }.get(record.kind, ["recurra predict . INPUT"])
-    lines = [*verbs, "recurra evaluate .", "recurra resume . --minutes 10"]
+    lines = [*verbs, "recurra evaluate ."]
+    if records.result:
+        training = from_json(task.Config, record.config).training
+        ended = records.result[-1]
+        lines.append(f"recurra resume . {longer(training, ended['steps'], ended['seconds'])}")
     return "## Use\n\nIn this folder:\n\n```\n" + "\n".join(lines) + "\n```"
 
 
 def _made(record: store.RunRecord) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in record.platform.items())
     return f"## Made by\n\n```\n{record.command}\n```\n\nRecurra {record.version}; {machine}."
+
+
+def _shown(value: object) -> str:
+    """A setting's value as the command line writes it."""
+    return (
+        "none"
+        if value is None
+        else {True: "yes", False: "no"}.get(value, str(value))
+        if isinstance(value, bool)
+        else str(value)
+    )
 
 
 def _cell(value: object) -> str:

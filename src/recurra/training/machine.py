@@ -7,7 +7,15 @@ from typing import Any
 
 import torch
 
-_DECISIVE = ("torch", "threads", "instructions", "device")  # another of these, other last bits
+from recurra import kernels
+
+_DECISIVE = (
+    "torch",
+    "threads",
+    "instructions",
+    "kernels",
+    "device",
+)  # another of these, other last bits
 
 
 def facts(device: torch.device) -> dict[str, Any]:
@@ -17,6 +25,7 @@ def facts(device: torch.device) -> dict[str, Any]:
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
+        "kernels": "off" if kernels.why_missing() else kernels.instruction_sets().chosen,
         "device": name,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -8,9 +8,13 @@ from collections import deque
 WINDOW_SECONDS = 5.0  # over which the speed is measured
 
 
-def smooth(before: float | None, newest: float) -> float:
-    """0.99 of the average before and 0.01 of the newest; the newest where there is none before."""
-    return newest if before is None else 0.99 * before + 0.01 * newest
+def smooth(before: float | None, newest: float, step: int) -> float:
+    """The mean of the first hundred steps, then 0.99 of the average before and 0.01 of the newest.
+
+    `step` counts from 1, `before` is the average after the step before (None: there was none).
+    """
+    weight = max(0.01, 1 / step)  # an average that starts at step 1 would hang on to its loss
+    return newest if before is None else (1 - weight) * before + weight * newest
 
 
 def recorded(step: int) -> bool:

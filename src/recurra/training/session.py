@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from recurra import rng, store
-from recurra.errors import DivergedError, RunError, ShapeError
+from recurra.errors import ConfigError, DivergedError, RunError, ShapeError
 from recurra.results import Evaluation
 from recurra.rng import Streams
 from recurra.task import Prepared, Task
@@ -96,12 +96,22 @@ class Session:
         """
         size = resume.load(self.live, folder, self.device)
         if self.budget != Budget.of(before, self.batches_per_epoch):
+            self._require_room()
             self.live.state.waiting = 0
         self.carried_from = folder / store.RESUME if self.live.carried is not None else None
         if store.metrics_size(folder) < size:
             self.watcher.note(f"{store.METRICS} is shorter than it was: its end is lost.")
         store.cut_metrics(folder, size)
         self._start_clocks()
+
+    def _require_room(self) -> None:
+        """ConfigError where a new budget is spent already: the run would only lose its own."""
+        state = self.live.state
+        if self.budget.share(state.step, state.seconds) >= 1:
+            raise ConfigError(
+                f"the run has trained {state.step:,} steps in {state.seconds / 60:.1f} minutes. "
+                "A budget counts those, too: give a larger one."
+            )
 
     def save(self, folder: Path) -> None:
         """The best weights, then all that going on needs: a kill between leaves what resumes."""

@@ -95,7 +95,10 @@ class Training:
             require(getattr(self, name) > 0, name, getattr(self, name), "must be positive")
         require(1 <= self.batch_size <= 2**20, "batch_size", self.batch_size, "must be 1 to 2^20")
         require(
-            0 < self.learning_rate < 1e6, "learning_rate", self.learning_rate, "must be positive"
+            0 < self.learning_rate < 1e6,
+            "learning_rate",
+            self.learning_rate,
+            "must be above 0 and below 10^6",
         )
         for name in ("momentum", "warmup", "ema"):
             require(0 <= getattr(self, name) < 1, name, getattr(self, name), "must be in [0, 1)")
@@ -106,7 +109,9 @@ class Training:
         for name in ("clip_norm", "clip_value"):
             value = getattr(self, name)
             require(value is None or value > 0, name, value, "must be positive, or none")
-        for name in ("accumulate", "validate_every", "patience"):
+        # the batches of a step cannot be interrupted
+        require(1 <= self.accumulate <= 10_000, "accumulate", self.accumulate, "must be 1 to 10000")
+        for name in ("validate_every", "patience"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "must be 1 or more")
         for name in ("early_stop", "sample_every"):
             require(getattr(self, name) >= 0, name, getattr(self, name), "must not be negative")

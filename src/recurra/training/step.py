@@ -49,7 +49,7 @@ def take(task: Any, live: Live, training: Training, rate: float, device: torch.d
         tokens += loss.tokens
     loss_nats = total_nats / tokens
     first_nats = loss_nats if state.first_nats is None else state.first_nats
-    smoothed = smooth(state.smooth_nats, loss_nats)
+    smoothed = smooth(state.smooth_nats, loss_nats, step)
     guard.check_loss(training, step, loss_nats, smoothed, first_nats, rate)
     clipped = _update(live, training, step, rate, tokens / first)
     live.carried = carried

@@ -18,7 +18,7 @@ class Progress:
     share: float  # of the budget that is spent, 0 to 1
     epoch: float  # passes over the training part, with its fraction
     loss_nats: float  # nats a token of this step
-    smooth_nats: float  # the running average of it: 0.99 of itself and 0.01 of the newest
+    smooth_nats: float  # its running average, see meters.smooth
     learning_rate: float
     grad_norm: (
         float  # L2, before clipping; not finite where float16 overflowed and no step was made

@@ -79,6 +79,9 @@ class Config:
     training: Training = field(default_factory=Training)
 
 
+_OF_WINDOWS = "is about random windows: give windows, too"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluating:
     """What may be asked of `evaluate`."""
@@ -92,6 +95,9 @@ class Evaluating:
         require(self.split in SPLITS, "split", self.split, f"must be one of {', '.join(SPLITS)}")
         require(self.windows >= 0, "windows", self.windows, "must not be negative")
         require(self.window_count >= 1, "window_count", self.window_count, "must be 1 or more")
+        if not self.windows:
+            require(self.window_count == 1000, "window_count", self.window_count, _OF_WINDOWS)
+            require(self.seed == 0, "seed", self.seed, _OF_WINDOWS)
 
 
 @dataclass(frozen=True, kw_only=True)

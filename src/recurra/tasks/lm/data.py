@@ -138,7 +138,12 @@ def prepare(
     corpus = Corpus.find(config.data, names)
     tokenizer = assets if assets and not extend else fit_tokenizer(corpus, assets, progress)
     _check_prompt(config.data.prompt, tokenizer)
-    main, others = corpus.encoded(tokenizer, progress)
+    try:
+        main, others = corpus.encoded(tokenizer, progress)
+    except DataError as error:
+        if assets is None or extend:
+            raise
+        raise DataError(f"the text cannot be read again as it was in training: {error}") from None
     parts = corpus.parts(main, others)
     batch, seq_len, notes = fit_shape(
         len(parts.train), config.training.batch_size, config.data.seq_len

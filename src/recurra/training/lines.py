@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
-from recurra.cli import words
+from recurra.training import words
 from recurra.training.watch import Progress
 
 EVERY_SECONDS = 10.0

@@ -16,8 +16,11 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def harmless(text: str) -> str:
-    """The text with its control characters spelled out, as in \\x1b, so that none acts."""
-    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    """The text with its control characters spelled out, as in \\x1b, so that none acts.
+
+    Line ends of two characters are shown as line ends.
+    """
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text.replace("\r\n", "\n"))
 
 
 def loss(nats: float) -> str:

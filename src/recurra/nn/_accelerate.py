@@ -1,0 +1,56 @@
+"""An existing model's recurrent layers swapped for ours in place, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from recurra.nn._layers import GRU, LSTM, RNN
+
+PAIRS: dict[type[nn.Module], type[nn.Module]] = {nn.RNN: RNN, nn.LSTM: LSTM, nn.GRU: GRU}
+
+
+@dataclass
+class Swapped:
+    """What became of a model's recurrent layers, by their names in the model."""
+
+    swapped: dict[str, str] = field(default_factory=dict)  # name: class
+    skipped: dict[str, str] = field(default_factory=dict)  # name: why
+
+    def __str__(self) -> str:
+        lines = [
+            f"swapped {name or 'the model itself'}: {kind}" for name, kind in self.swapped.items()
+        ]
+        lines += [f"left {name or 'the model itself'}: {why}" for name, why in self.skipped.items()]
+        return "\n".join(lines) or "there is no recurrent layer in it"
+
+
+def accelerate(model: nn.Module) -> Swapped:
+    """Makes the model's torch.nn.RNN, LSTM and GRU ours, in place; says which.
+
+    Only modules whose type is exactly torch's change, and of those only the class: parameters,
+    buffers, hooks and an optimizer that holds them stay. `restore` changes back.
+    """
+    result = Swapped()
+    for name, module in model.named_modules():
+        if type(module) in PAIRS:
+            if getattr(module, "proj_size", 0):
+                result.skipped[name] = "it has proj_size, which the kernels do not cover"
+                continue
+            module.__class__ = PAIRS[type(module)]
+            result.swapped[name] = type(module).__name__
+        elif isinstance(module, nn.RNNBase) and type(module) not in PAIRS.values():
+            result.skipped[name] = f"{type(module).__qualname__} is a class of its own"
+    return result
+
+
+def restore(model: nn.Module) -> Swapped:
+    """Makes the model's layers torch's again; says which."""
+    back = {ours: theirs for theirs, ours in PAIRS.items()}
+    result = Swapped()
+    for name, module in model.named_modules():
+        if type(module) in back:
+            module.__class__ = back[type(module)]
+            result.swapped[name] = f"torch.nn.{type(module).__name__}"
+    return result

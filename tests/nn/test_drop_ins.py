@@ -1,0 +1,298 @@
+"""RNN, LSTM and GRU in place of torch.nn's: the same results, gradients, states and refusals."""
+
+from __future__ import annotations
+
+import copy
+import io
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence
+
+import recurra.nn as ours
+from recurra import fused, kernels
+
+THEIRS: dict[str, Any] = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
+# float32 sums of some ten terms, in another order than torch's; gradients add up a few hundred
+OUTPUT, GRADIENT = 2e-6, 2e-5
+
+needs_kernels = pytest.mark.skipif(
+    kernels.why_missing() is not None, reason=f"no native kernels: {kernels.why_missing()}"
+)
+
+
+@pytest.fixture
+def fused_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The cells that the kernels were called for."""
+    calls: list[str] = []
+    layer = fused.layer
+
+    def counted(cell: Any, *arguments: Any, **more: Any) -> Any:
+        calls.append(cell.name)
+        return layer(cell, *arguments, **more)
+
+    monkeypatch.setattr(fused, "layer", counted)
+    return calls
+
+
+def pair(name: str, *sizes: int, **options: Any) -> tuple[nn.RNNBase, nn.RNNBase]:
+    """torch's module and ours with the same weights."""
+    torch.manual_seed(0)
+    theirs = THEIRS[name](*sizes, **options)
+    mine = getattr(ours, name)(*sizes, **options)
+    mine.load_state_dict(theirs.state_dict())
+    return theirs, mine
+
+
+def tensors(result: Any) -> list[Tensor]:
+    """All tensors of an output and state, packed ones by their data."""
+    if isinstance(result, PackedSequence):
+        return [result.data]
+    if isinstance(result, Tensor):
+        return [result]
+    return [tensor for part in result for tensor in tensors(part)]
+
+
+def assert_same(theirs: nn.RNNBase, mine: nn.RNNBase, run: Callable[[nn.RNNBase], Any]) -> None:
+    """Results and the gradients of every parameter agree; `run` gives output and state."""
+    for one, other in zip(tensors(run(theirs)), tensors(run(mine)), strict=True):
+        assert one.shape == other.shape
+        torch.testing.assert_close(other, one, rtol=0, atol=OUTPUT)
+    for module in (theirs, mine):
+        module.zero_grad()
+        generator = torch.Generator().manual_seed(1)
+        parts = [one for one in tensors(run(module)) if one.numel()]
+        loss = sum((one * torch.randn(one.shape, generator=generator)).sum() for one in parts)
+        assert isinstance(loss, Tensor)
+        loss.backward()  # type: ignore[no-untyped-call]
+    for (name, weight), own in zip(theirs.named_parameters(), mine.parameters(), strict=True):
+        torch.testing.assert_close(own.grad, weight.grad, rtol=1e-5, atol=GRADIENT, msg=name)
+
+
+OPTIONS = [
+    {"num_layers": layers, "bidirectional": both, "bias": bias, "batch_first": first}
+    for layers, both, bias, first in itertools.product(
+        (1, 3), (False, True), (True, False), (False, True)
+    )
+]
+
+
+@needs_kernels
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize("given", [False, True])
+def test_a_batch_gives_what_torch_gives(
+    name: str, options: dict[str, Any], given: bool, fused_calls: list[str]
+) -> None:
+    theirs, mine = pair(name, 5, 7, **options)
+    x = torch.randn(4, 6, 5)
+    batch = 4 if options["batch_first"] else 6
+    depth = options["num_layers"] * (1 + options["bidirectional"])
+    states = tuple(torch.randn(depth, batch, 7) for _ in range(2))
+    state = (states if name == "LSTM" else states[0]) if given else None
+    assert_same(theirs, mine, lambda module: module(x, state))
+    assert len(fused_calls) == 2 * depth  # of the two forward passes, each layer and direction
+
+
+@needs_kernels
+@pytest.mark.parametrize("name", THEIRS)
+def test_a_single_sequence_without_a_batch_gives_what_torch_gives(
+    name: str, fused_calls: list[str]
+) -> None:
+    theirs, mine = pair(name, 5, 7, 2, bidirectional=True, batch_first=True)
+    x = torch.randn(6, 5)
+    states = tuple(torch.randn(4, 7) for _ in range(2))
+    assert_same(theirs, mine, lambda module: module(x))
+    assert_same(theirs, mine, lambda module: module(x, states if name == "LSTM" else states[0]))
+    assert fused_calls
+
+
+@needs_kernels
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+def test_both_nonlinearities_of_the_rnn_are_torch_s(
+    nonlinearity: str, fused_calls: list[str]
+) -> None:
+    theirs, mine = pair("RNN", 5, 7, nonlinearity=nonlinearity)
+    x = torch.randn(6, 4, 5)
+    assert_same(theirs, mine, lambda module: module(x))
+    assert set(fused_calls) == {"rnn" if nonlinearity == "tanh" else "relu_rnn"}
+
+
+@needs_kernels
+@pytest.mark.parametrize("enforce_sorted", [True, False])
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize("name", THEIRS)
+def test_packed_sequences_come_back_packed_as_torch_packs_them(
+    name: str, given: bool, enforce_sorted: bool, fused_calls: list[str]
+) -> None:
+    theirs, mine = pair(name, 5, 7, 2, bidirectional=True)
+    lengths = [6, 4, 4, 1] if enforce_sorted else [1, 4, 6, 4]
+    packed = pack_padded_sequence(torch.randn(6, 4, 5), lengths, enforce_sorted=enforce_sorted)
+    states = tuple(torch.randn(4, 4, 7) for _ in range(2))
+    state = (states if name == "LSTM" else states[0]) if given else None
+    assert_same(theirs, mine, lambda module: module(packed, state))
+    ours_out, theirs_out = mine(packed, state)[0], theirs(packed, state)[0]
+    for field in ("batch_sizes", "sorted_indices", "unsorted_indices"):
+        one, other = getattr(ours_out, field), getattr(theirs_out, field)
+        assert (one is None and other is None) or torch.equal(one, other)
+    assert fused_calls
+
+
+@needs_kernels
+@pytest.mark.parametrize("name", THEIRS)
+def test_gradients_reach_input_and_state_as_torch_s_do(name: str) -> None:
+    theirs, mine = pair(name, 5, 7, 2)
+    found = []
+    for module in (theirs, mine):
+        torch.manual_seed(1)
+        inputs = [torch.randn(6, 4, 5), torch.randn(2, 4, 7), torch.randn(2, 4, 7)]
+        inputs = [one.requires_grad_() for one in inputs[: 3 if name == "LSTM" else 2]]
+        x, *state = inputs
+        results = tensors(module(x, tuple(state) if name == "LSTM" else state[0]))
+        torch.stack([one.square().sum() for one in results]).sum().backward()  # type: ignore[no-untyped-call]
+        found.append([one.grad for one in inputs])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-5, atol=GRADIENT)
+
+
+@needs_kernels
+@pytest.mark.parametrize("name", THEIRS)
+def test_dropout_stands_between_layers_in_training_alone_with_torch_s_own_masks(name: str) -> None:
+    theirs, mine = pair(name, 5, 7, 3, dropout=0.5)
+    x = torch.randn(6, 4, 5)
+
+    def seeded(module: nn.RNNBase) -> Any:
+        torch.manual_seed(2)
+        return module(x)
+
+    assert_same(theirs, mine, seeded)
+    theirs.eval()
+    mine.eval()
+    assert_same(theirs, mine, seeded)
+
+
+# torch's own word on projections, whichever class they are in
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported:UserWarning")
+@needs_kernels
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [
+        ({"proj_size": 3}, lambda module: module),
+        ({}, lambda module: module.double()),
+        ({}, lambda module: module.bfloat16()),
+    ],
+    ids=["proj_size", "float64", "bfloat16"],
+)
+def test_what_the_kernels_do_not_cover_is_torch_s_to_the_last_bit(
+    options: dict[str, int], change: Callable[[nn.Module], nn.Module], fused_calls: list[str]
+) -> None:
+    theirs, mine = (change(module) for module in pair("LSTM", 5, 7, 2, **options))
+    x = torch.randn(6, 4, 5, dtype=next(mine.parameters()).dtype)
+    for one, other in zip(tensors(theirs(x)), tensors(mine(x)), strict=True):
+        assert torch.equal(one, other)
+    assert not fused_calls
+
+
+@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [(6, 4, 3)],  # another input size
+        [(6,)],
+        [(6, 4, 5), (1, 4, 7)],  # a state of one layer for two
+        [(6, 4, 5), (2, 3, 7)],
+        [(6, 5), (2, 4, 7)],  # a batched state for a single sequence
+    ],
+    ids=str,
+)
+def test_what_torch_refuses_is_refused_in_torch_s_words(
+    name: str, shapes: list[tuple[int, ...]]
+) -> None:
+    theirs, mine = pair(name, 5, 7, 2)
+    x, *state = (torch.zeros(shape) for shape in shapes)
+    given = [(state[0], state[0]) if name == "LSTM" else state[0]] if state else []
+    errors = []
+    for module in (theirs, mine):
+        with pytest.raises((RuntimeError, ValueError)) as caught:
+            module(x, *given)
+        errors.append((caught.type, str(caught.value)))
+    assert errors[0] == errors[1]
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_it_is_torch_s_class_with_torch_s_weights_in_torch_s_start(name: str) -> None:
+    torch.manual_seed(3)
+    theirs = THEIRS[name](5, 7, 2, bidirectional=True)
+    torch.manual_seed(3)
+    mine = getattr(ours, name)(5, 7, 2, bidirectional=True)
+    assert isinstance(mine, THEIRS[name])
+    assert repr(mine) == repr(theirs)
+    expected = theirs.state_dict()
+    assert list(mine.state_dict()) == list(expected)
+    assert all(torch.equal(value, expected[key]) for key, value in mine.state_dict().items())
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_a_deep_copy_and_a_loaded_state_give_the_same_output(name: str) -> None:
+    mine = getattr(ours, name)(5, 7)
+    x = torch.randn(6, 4, 5)
+    buffer = io.BytesIO()
+    torch.save(mine.state_dict(), buffer)
+    buffer.seek(0)
+    loaded = getattr(ours, name)(5, 7)
+    loaded.load_state_dict(torch.load(buffer, weights_only=True))
+    for other in (copy.deepcopy(mine), loaded):
+        assert torch.equal(other(x)[0], mine(x)[0])
+
+
+@needs_kernels
+def test_weights_that_an_optimizer_moved_are_the_ones_that_are_used() -> None:
+    theirs, mine = pair("GRU", 5, 7)
+    x = torch.randn(6, 4, 5)
+    for module in (theirs, mine):
+        optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            module(x)[0].square().sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(mine(x)[0], theirs(x)[0], rtol=0, atol=10 * OUTPUT)
+
+
+@needs_kernels
+def test_the_lecture_s_demo_gives_its_shapes() -> None:
+    # vocabulary 10,000, hidden 10, 4 steps, batch 5
+    words = torch.randint(0, 10_000, (4, 5))
+    one_hot = nn.functional.one_hot(words, 10_000).float()
+    output, hidden = ours.RNN(10_000, 10)(one_hot)
+    assert output.shape == (4, 5, 10)
+    assert hidden.shape == (1, 5, 10)
+    assert torch.equal(output[-1], hidden[0])
+
+
+@needs_kernels
+def test_sequences_packed_from_a_list_are_each_as_if_alone() -> None:
+    _, mine = pair("LSTM", 5, 7)
+    sequences = [torch.randn(length, 5) for length in (2, 5, 3)]
+    output, (hidden, _) = mine(pack_sequence(sequences, enforce_sorted=False))
+    assert isinstance(output, PackedSequence)
+    for index, sequence in enumerate(sequences):
+        alone, (last, _) = mine(sequence)
+        torch.testing.assert_close(hidden[:, index], last, rtol=0, atol=OUTPUT)
+        assert len(alone) == len(sequence)
+
+
+@needs_kernels
+def test_a_large_lstm_goes_to_torch_where_it_is_not_trained_and_to_the_kernels_where_it_is(
+    fused_calls: list[str],
+) -> None:
+    _, mine = pair("LSTM", 4, 256)
+    x = torch.randn(32, 32, 4)
+    with torch.no_grad():
+        mine(x)
+    assert not fused_calls
+    mine(x)
+    assert fused_calls == ["lstm"]
