@@ -7,10 +7,13 @@ these floats, and multiplies them with float32 or 16-bit numbers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from recurra.cells import Weights
 
 LEVELS = 127  # on either side of zero
 
@@ -27,3 +30,15 @@ def rounded(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     )
     result: NDArray[np.float32] = np.rint(numbers, out=numbers) * scale
     return result
+
+
+def round_layers(layers: Sequence[Weights], *, first_is_table: bool) -> None:
+    """Rounds in place every matrix of the layers that a step multiplies.
+
+    The first layer's weight_ih is none where its products are rows of a table.
+    """
+    for depth, weights in enumerate(layers):
+        for name, array in weights.items():
+            multiplied = depth > 0 or name != "weight_ih" or not first_is_table
+            if array.ndim == 2 and multiplied:
+                weights[name] = rounded(array)

@@ -22,7 +22,7 @@ from recurra.decoding.state import Floats
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.runtime import native
 from recurra.runtime.given import encode
-from recurra.runtime.int8 import rounded
+from recurra.runtime.int8 import round_layers, rounded
 from recurra.runtime.settings import NetworkSettings
 from recurra.runtime.weights import expected_shapes, resolve
 from recurra.shapes import check_shape
@@ -76,7 +76,8 @@ class LanguageModel:
         self._embedding, self._table = embedding, self._build_table(embedding)
         self._int8 = int8
         if int8:
-            self._round()
+            self._projection = rounded(projection)
+            round_layers(self._layers, first_is_table=self._table is not None)
 
     @classmethod
     def open(cls, folder: str | Path, *, int8: bool = False) -> LanguageModel:
@@ -203,16 +204,6 @@ class LanguageModel:
         if self.vocab_size * first.weight_ih.shape[0] > LARGEST_TABLE:
             return None
         return self.cell.project(embedding, first)  # type: ignore[no-any-return]
-
-    def _round(self) -> None:
-        """Every matrix that a step multiplies, at its int8 numbers times their scale."""
-        from_table = self._table is not None
-        self._projection = rounded(self._projection)
-        for depth, weights in enumerate(self._layers):
-            for name, array in weights.items():
-                multiplied = name != "weight_ih" or depth > 0 or not from_table
-                if array.ndim == 2 and multiplied:
-                    weights[name] = rounded(array)
 
     def _logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """(…, V) from outputs (…, H)."""
