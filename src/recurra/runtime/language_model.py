@@ -26,9 +26,10 @@ from recurra.runtime.int8 import round_layers, rounded
 from recurra.runtime.settings import NetworkSettings
 from recurra.runtime.weights import expected_shapes, resolve
 from recurra.shapes import check_shape
-from recurra.text.tokenizers import Tokenizer, from_json
+from recurra.text.tokenizers import Tokenizer, read
 
 TOKENIZER = "tokenizer.json"  # in the run folder
+KIND = "language_model"  # what the record of such a run calls it
 CONTEXT = "context"  # the run record's fact that holds it
 
 State = tuple[Any, ...]  # one named tuple of (B, H) arrays a layer
@@ -86,9 +87,14 @@ class LanguageModel:
         record = store.read_record(folder)
         where = f"{folder / store.CONFIG}: config.model"
         context = record.facts.get(CONTEXT)
-        if "model" not in record.config or not isinstance(context, str):
+        if record.kind != KIND:
             raise RunError(f"{folder} is a run of {record.task!r}: it holds no language model.")
-        tokenizer = from_json(store.read_bytes(folder / TOKENIZER))
+        if "model" not in record.config or not isinstance(context, str):
+            raise RunError(
+                f"{folder / store.CONFIG} is damaged: a language model has config.model and "
+                f"facts.{CONTEXT}, a text."
+            )
+        tokenizer = read(folder / TOKENIZER)
         try:
             settings = config.from_json(NetworkSettings, record.config["model"], where)
             shapes = expected_shapes(settings, tokenizer.vocab_size)
@@ -284,7 +290,7 @@ def _check_finite(weights: Mapping[str, NDArray[Any]], path: Path) -> None:
 def default_context(tokenizer: Tokenizer, counts: NDArray[np.integer[Any]]) -> str:
     """What a text starts after where nothing is said: a newline, else the most frequent symbol.
 
-    `counts` (V,) is how often each symbol stands in the training part. A run records the answer.
+    `counts` (V,) is how often each symbol stands in the run's text. A run records the answer.
     """
     if tokenizer.newline_id is not None:
         return "\n"
