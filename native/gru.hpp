@@ -29,6 +29,12 @@ struct Gru {
         const Index H = rows.hidden;
         const float* bias_n = job.bias ? job.bias + 2 * H : nullptr;  // not among the sums: r * q
         for (Index r = 0; r < rows.count; ++r) rows.operand[r] = rows.row[r].h_prev;
+        const auto ahead = [&](Index first, int count, Index j) {
+            for (Index r = first; r < first + count; ++r) {
+                const float* x = rows.row[r].x + j * lanes;
+                for (int gate = 0; gate < 3; ++gate) fetch(x + gate * H);
+            }
+        };
         // In two loops, as the lstm: n would wait for its own r.
         const auto finish = [&](Index first, int rows_here, Index j, float* sums) {
             const Index at = j * lanes, count = H - at;
@@ -55,7 +61,8 @@ struct Gru {
             }
         };
         const Part part = rows.part;
-        sweep<3>(w, part.first(w.count), part.last(w.count), rows.count, {rows.operand, H}, finish);
+        sweep<3>(w, part.first(w.count), part.last(w.count), rows.count, {rows.operand, H}, ahead,
+                 finish);
     }
 
     static void backward(int, const Panels& w, const Rows<BackwardRow>& rows, const Backward&) {
@@ -85,7 +92,12 @@ struct Gru {
             rows.operand2[r] = rows.row[r].extra_next;
         }
         const Index H = rows.hidden;
-        each_vector(w, rows, {rows.operand, 2 * H, rows.operand2, H}, finish);
+        const auto ahead = [&](const BackwardRow& row, Index at) {
+            for (int gate = 0; gate < 3; ++gate) fetch(row.gates + gate * H + at);
+            fetch(row.extra + at);
+            fetch(row.d_output + at);
+        };
+        each_vector(w, rows, {rows.operand, 2 * H, rows.operand2, H}, ahead, finish);
     }
 };
 

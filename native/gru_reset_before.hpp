@@ -39,6 +39,12 @@ struct GruResetBefore {
     static void reset(const Panels& w, const Rows<ForwardRow>& rows) {
         const Index H = rows.hidden;
         for (Index r = 0; r < rows.count; ++r) rows.operand[r] = rows.row[r].h_prev;
+        const auto ahead = [&](Index first, int rows_here, Index j) {
+            for (Index r = first; r < first + rows_here; ++r) {
+                fetch(rows.row[r].x + j * lanes);
+                fetch(rows.row[r].x + H + j * lanes);
+            }
+        };
         const auto finish = [&](Index first, int rows_here, Index j, const float* sums) {
             const Index at = j * lanes, count = H - at;
             for (int index = 0; index < rows_here; ++index, sums += 2 * lanes) {
@@ -51,7 +57,8 @@ struct GruResetBefore {
             }
         };
         const Part part = rows.part;
-        sweep<2>(w, part.first(w.count), part.last(w.count), rows.count, {rows.operand, H}, finish);
+        sweep<2>(w, part.first(w.count), part.last(w.count), rows.count, {rows.operand, H}, ahead,
+                 finish);
     }
 
     static void candidate(const Panels& w, const Rows<ForwardRow>& rows) {
@@ -65,7 +72,8 @@ struct GruResetBefore {
             store(row.gates + 2 * H + at, n, count);
             store(row.h + at, n + z * (load(row.h_prev + at, count) - n), count);
         };
-        each_vector(w, rows, {rows.operand, H}, finish);
+        const auto ahead = [&](const ForwardRow& row, Index at) { fetch(row.x + 2 * H + at); };
+        each_vector(w, rows, {rows.operand, H}, ahead, finish);
     }
 
     static void backward(int phase, const Panels& w, const Rows<BackwardRow>& rows,
@@ -101,14 +109,21 @@ struct GruResetBefore {
             store(row.gates + at, d_reset_h * h_prev * slope_of_sigmoid(r), count);
             store(row.carry + at, load(row.carry + at, count) + d_reset_h * r, count);
         };
-        each_vector(w, rows, {rows.operand, H}, finish);
+        const auto ahead = [&](const BackwardRow& row, Index at) { fetch(row.gates + at); };
+        each_vector(w, rows, {rows.operand, H}, ahead, finish);
     }
 
     // finish(row, first unit, W_hhᵀ (d_r, d_z) of the step after) for every vector of units.
     template <class Finish>
     static void from_next(const Panels& w, const Rows<BackwardRow>& rows, Finish&& finish) {
         for (Index r = 0; r < rows.count; ++r) rows.operand[r] = rows.row[r].gates_next;
-        each_vector(w, rows, {rows.operand, 2 * rows.hidden}, finish);
+        const Index H = rows.hidden;
+        const auto ahead = [&](const BackwardRow& row, Index at) {
+            fetch(row.gates + H + at);
+            fetch(row.gates + 2 * H + at);
+            fetch(row.d_output + at);
+        };
+        each_vector(w, rows, {rows.operand, 2 * H}, ahead, finish);
     }
 };
 

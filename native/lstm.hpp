@@ -28,6 +28,13 @@ struct Lstm {
     static void forward(int, const Panels& w, const Rows<ForwardRow>& rows, const Forward&) {
         const Index H = rows.hidden;
         for (Index r = 0; r < rows.count; ++r) rows.operand[r] = rows.row[r].h_prev;
+        const auto ahead = [&](Index first, int count, Index j) {
+            for (Index r = first; r < first + count; ++r) {
+                const float* x = rows.row[r].x + j * lanes;
+                for (int gate = 0; gate < 4; ++gate) fetch(x + gate * H);
+                fetch(rows.row[r].extra_prev + j * lanes);
+            }
+        };
         // In two loops: the gates of a block are independent of each other, and so are its cells;
         // row by row each tanh would wait for the sigmoids before it.
         const auto finish = [&](Index first, int count, Index j, float* sums) {
@@ -57,7 +64,8 @@ struct Lstm {
             }
         };
         const Part part = rows.part;
-        sweep<4>(w, part.first(w.count), part.last(w.count), rows.count, {rows.operand, H}, finish);
+        sweep<4>(w, part.first(w.count), part.last(w.count), rows.count, {rows.operand, H}, ahead,
+                 finish);
     }
 
     static void backward(int, const Panels& w, const Rows<BackwardRow>& rows, const Backward&) {
@@ -84,7 +92,14 @@ struct Lstm {
     template <class Finish>
     static void from_next(const Panels& w, const Rows<BackwardRow>& rows, Finish&& finish) {
         for (Index r = 0; r < rows.count; ++r) rows.operand[r] = rows.row[r].gates_next;
-        each_vector(w, rows, {rows.operand, 4 * rows.hidden}, finish);
+        const Index H = rows.hidden;
+        const auto ahead = [&](const BackwardRow& row, Index at) {
+            for (int gate = 0; gate < 4; ++gate) fetch(row.gates + gate * H + at);
+            fetch(row.extra + at);
+            fetch(row.extra_prev + at);
+            fetch(row.d_output + at);
+        };
+        each_vector(w, rows, {rows.operand, 4 * H}, ahead, finish);
     }
 };
 

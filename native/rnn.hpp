@@ -41,7 +41,8 @@ struct Rnn {
             const Index n = rows.hidden - at;
             store(row.h + at, Activation::of(product + load(row.x + at, n)), n);
         };
-        each_vector(w, rows, {rows.operand, rows.hidden}, finish);
+        const auto ahead = [&](const ForwardRow& row, Index at) { fetch(row.x + at); };
+        each_vector(w, rows, {rows.operand, rows.hidden}, ahead, finish);
     }
 
     static void backward(int, const Panels& w, const Rows<BackwardRow>& rows, const Backward&) {
@@ -58,7 +59,11 @@ struct Rnn {
     template <class Finish>
     static void from_next(const Panels& w, const Rows<BackwardRow>& rows, Finish&& finish) {
         for (Index r = 0; r < rows.count; ++r) rows.operand[r] = rows.row[r].gates_next;
-        each_vector(w, rows, {rows.operand, rows.hidden}, finish);
+        const auto ahead = [&](const BackwardRow& row, Index at) {
+            fetch(row.h + at);
+            fetch(row.d_output + at);
+        };
+        each_vector(w, rows, {rows.operand, rows.hidden}, ahead, finish);
     }
 };
 

@@ -48,9 +48,18 @@ struct Rows {
     Part part;
 };
 
-// finish(row, first unit, product) for every vector of this part's units, one gate wide panels.
-template <class Row, class Finish>
-inline void each_vector(const Panels& w, const Rows<Row>& rows, const Operand& a, Finish&& finish) {
+// finish(row, first unit, product) for every vector of this part's units, one gate wide panels;
+// before it ahead(row, first unit), as for sweep.
+template <class Row, class Ahead, class Finish>
+inline void each_vector(const Panels& w, const Rows<Row>& rows, const Operand& a, Ahead&& ahead,
+                        Finish&& finish) {
+    const auto before = [&](Index first, int count, Index j) {
+        for (Index row = first; row < first + count; ++row)
+            for (int c = 0; c < 4; ++c) {
+                const Index at = (j * 4 + c) * lanes;
+                if (at < rows.hidden) ahead(rows.row[row], at);
+            }
+    };
     const auto each = [&](Index first, int count, Index j, const float* sums) {
         for (Index row = first; row < first + count; ++row, sums += 4 * lanes)
             for (int c = 0; c < 4; ++c) {
@@ -59,7 +68,7 @@ inline void each_vector(const Panels& w, const Rows<Row>& rows, const Operand& a
             }
     };
     const Part part = rows.part;
-    sweep<4>(w, part.first(w.count), part.last(w.count), rows.count, a, each);
+    sweep<4>(w, part.first(w.count), part.last(w.count), rows.count, a, before, each);
 }
 
 // sigmoid's and tanh's derivatives from their values

@@ -32,6 +32,8 @@ inline Vec splat(float x) { return x - Vec{}; }
 inline Vec load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
 inline void store(float* p, Vec x) { *reinterpret_cast<Unaligned*>(p) = x; }
 
+inline void fetch(const float* p) { __builtin_prefetch(p); }
+
 // The first n lanes, the others zero; memory past them is not touched. n >= lanes means all.
 inline Vec load(const float* p, Index n) {
     if (n >= lanes) return load(p);

@@ -101,10 +101,11 @@ struct Operand {
 };
 
 // finish(first row, count, panel, sums) for every block of rows and every panel in [first, last);
-// row r's sums are at sums + r * C * lanes.
-template <int C, class Finish>
+// row r's sums are at sums + r * C * lanes. Before the sums are made, ahead(first row, count, panel)
+// fetches what finish will want: it comes from the third cache while the multipliers are busy.
+template <int C, class Ahead, class Finish>
 inline void sweep(const Panels& w, Index first, Index last, Index rows, const Operand& a,
-                  Finish&& finish) {
+                  Ahead&& ahead, Finish&& finish) {
     constexpr int most = most_rows<C>;
     alignas(64) float sums[(most < 2 ? 2 : most) * C * lanes];
     const Index second = (a.depth + 1) * C * lanes;  // where the panel's part for rows2 begins
@@ -123,6 +124,7 @@ inline void sweep(const Panels& w, Index first, Index last, Index rows, const Op
         for (Index block = 0; block < blocks; ++block) {
             const Index from = rows * block / blocks, to = rows * (block + 1) / blocks;
             const int count = (int)(to - from);
+            ahead(from, count, j);
             product_of<most, C>(count, a.rows + from, a.depth, panel + C * lanes, panel, sums);
             if (a.depth2)
                 product_of<most, C>(count, a.rows2 + from, a.depth2, panel + second, nullptr, sums);
