@@ -7,7 +7,7 @@ BIN := .venv/bin
 setup: .venv/.ready
 
 # torch goes in before anything that depends on it, so that pip settles on one build of it
-.venv/.ready: pyproject.toml
+.venv/.ready: pyproject.toml CMakeLists.txt $(wildcard native/*)
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Recurra needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet "torch>=2.6,<2.14"

@@ -63,6 +63,31 @@ void run_backward(int cell, Index T, Index B, Index H, Address lengths, bool rev
     chosen_set().backward(job);
 }
 
+// `sizes`: V, E, H; `layers`: five addresses each, in the order of LayerWeights.
+Sampler* make_sampler(int cell, std::vector<Index> sizes, Address table, Address embedding,
+                      const std::vector<std::vector<Address>>& layers, Address projection,
+                      Address projection_bias, bool int8) {
+    Network network{static_cast<Cell>(cell), sizes.at(0), sizes.at(1), sizes.at(2),
+                    at<const float>(table), at<const float>(embedding), {},
+                    at<const float>(projection), at<const float>(projection_bias), int8};
+    for (const auto& one : layers)
+        network.layers.push_back({at<const float>(one.at(0)), at<const float>(one.at(1)),
+                                  at<const float>(one.at(2)), at<const float>(one.at(3)),
+                                  at<const float>(one.at(4))});
+    nb::gil_scoped_release released;
+    return sampler(network).release();
+}
+
+void run_sampler(const Sampler& sampler, Index T, Index B, Address ids, Address state,
+                 Address uniforms, Address nats, Address never, Index never_count,
+                 double temperature, Index top_k, double top_p) {
+    const Filters filters{at<const Index>(never), never_count, temperature, top_k, top_p};
+    const Chunk chunk{T, B, at<Index>(ids), at<float>(state), at<const double>(uniforms), &filters,
+                      at<double>(nats)};
+    nb::gil_scoped_release released;
+    sampler.run(chunk);
+}
+
 void apply(int function, Address x, Address out, Index n) {
     chosen_set().apply(function, at<const float>(x), at<float>(out), n);
 }
@@ -80,6 +105,8 @@ NB_MODULE(_native, module) {
     module.def("forward", run_forward);
     module.def("backward", run_backward);
     module.def("apply", apply);
+    nb::class_<Sampler>(module, "Sampler").def("run", run_sampler);
+    module.def("sampler", make_sampler, nb::rv_policy::take_ownership);
     module.def("available", available);
     module.def("chosen", [] { return std::string(chosen_set().name); });
 }

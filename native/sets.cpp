@@ -7,10 +7,19 @@
 namespace recurra {
 
 #if defined(__x86_64__)
-namespace avx512 { extern const Set set; }
-namespace avx2 { extern const Set set; }
+namespace avx512 {
+extern const Set set;
+std::unique_ptr<Sampler> sampler(const Network&);
+}
+namespace avx2 {
+extern const Set set;
+std::unique_ptr<Sampler> sampler(const Network&);
+}
 #endif
-namespace baseline { extern const Set set; }
+namespace baseline {
+extern const Set set;
+std::unique_ptr<Sampler> sampler(const Network&);
+}
 
 std::vector<const Set*> available_sets() {
     std::vector<const Set*> found;
@@ -43,6 +52,14 @@ const Set& chosen_set() {
                                     ". Name one of them, or unset it.");
     }();
     return chosen;
+}
+
+std::unique_ptr<Sampler> sampler(const Network& network) {
+#if defined(__x86_64__)
+    if (&chosen_set() == &avx512::set) return avx512::sampler(network);
+    if (&chosen_set() == &avx2::set) return avx2::sampler(network);
+#endif
+    return baseline::sampler(network);
 }
 
 }  // namespace recurra

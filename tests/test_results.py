@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 
-from recurra.results import Evaluation, Sample, Score
+from recurra.results import Evaluation, Sample, Samples, Score
 
 SCORE = Score("ab", ("a", "b"), (math.log(2), math.log(8)), "\n")
 
@@ -53,3 +53,11 @@ def test_html_never_lets_a_text_become_markup() -> None:
 
 def test_a_sample_reads_as_prompt_and_text() -> None:
     assert str(Sample("To be", ", or not", 3.0, 7)) == "To be, or not"
+
+
+def test_several_samples_show_themselves_and_what_there_is_to_say_of_them_once() -> None:
+    said = ("<told>",)
+    samples = Samples([Sample("a", "<b>", 1.0, 0, said), Sample("a", "c", 1.0, 0, said)])
+    assert str(samples) == "a<b>\n\nac"
+    shown = samples._repr_html_()
+    assert shown == "<pre><b>a</b>&lt;b&gt;</pre><pre><b>a</b>c</pre><p>&lt;told&gt;</p>"

@@ -47,6 +47,35 @@ def backward(
     d_c0: int,
     /,
 ) -> None: ...
+
+class Sampler:
+    def run(
+        self,
+        steps: int,
+        batch: int,
+        ids: int,
+        state: int,
+        uniforms: int,
+        nats: int,
+        never: int,
+        never_count: int,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        /,
+    ) -> None: ...
+
+def sampler(
+    cell: int,
+    sizes: list[int],
+    table: int,
+    embedding: int,
+    layers: list[list[int]],
+    projection: int,
+    projection_bias: int,
+    int8: bool,
+    /,
+) -> Sampler: ...
 def apply(function: int, x: int, out: int, n: int, /) -> None: ...
 def available() -> list[str]: ...
 def chosen() -> str: ...

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra import __version__, store
-from recurra.config import from_json, is_text, require, to_json, updated
+from recurra.config import from_json, require, to_json, updated
 from recurra.data.same import require_readable, require_same
-from recurra.errors import ConfigError, DataError, MissingExtraError
+from recurra.errors import ConfigError, MissingExtraError
+from recurra.naming import absolute, as_command, default_folder
 from recurra.recipe import Recipe, read_recipe
-from recurra.results import Evaluation, Sample, Score
+from recurra.results import Evaluation, Sample, Samples, Score
 from recurra.rng import Streams
 from recurra.runtime import LanguageModel, sampling, scoring
 from recurra.text.files import printable
@@ -65,7 +65,7 @@ class Run:
         seed: int = 0,
         count: int = 1,
         context: str | None = None,
-    ) -> Sample | list[Sample]:
+    ) -> Sample | Samples:
         """The prompt continued by `length` symbols: a Sample, or a list where count > 1."""
         drawn = sampling.sample(
             self.model,
@@ -79,17 +79,39 @@ class Run:
             count=count,
             context=context,
         )
-        return drawn[0] if count == 1 else drawn
+        return drawn[0] if count == 1 else Samples(drawn)
 
     def beam(
         self, prompt: str = "", *, length: int = 200, width: int = 4, context: str | None = None
-    ) -> list[Sample]:
+    ) -> Samples:
         """The likeliest continuations a beam finds, best first; they repeat more than samples."""
-        return sampling.beam(self.model, prompt, length=length, width=width, context=context)
+        found = sampling.beam(self.model, prompt, length=length, width=width, context=context)
+        return Samples(found)
 
-    def stream(self, prompt: str = "", **asked: Any) -> Iterator[str]:
-        """The text of one sample as it is drawn; the arguments of `sample` but for `count`."""
-        return sampling.stream(self.model, prompt, **asked)
+    def stream(
+        self,
+        prompt: str = "",
+        *,
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: str | Sequence[str] = (),
+        seed: int = 0,
+        context: str | None = None,
+    ) -> Iterator[str]:
+        """The text of `sample` with these arguments, piece by piece as it is drawn."""
+        return sampling.stream(
+            self.model,
+            prompt,
+            length=length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            stop=(stop,) if isinstance(stop, str) else tuple(stop),
+            seed=seed,
+            context=context,
+        )
 
     def score(self, text: str, context: str | None = None) -> Score:
         """What the model gives the text: nats in all, a token, and each token's."""
@@ -146,7 +168,7 @@ def train(
     if task is not None and recipe.task not in (None, task):
         raise ConfigError(f"{config} is a recipe for {recipe.task!r}, not for {task!r}.")
     chosen = _task(name)
-    names = [_absolute(file) for file in files or recipe.files]
+    names = [absolute(file) for file in files or recipe.files]
     seed = seed if seed is not None else recipe.seed or 0
     require(type(seed) is int and 0 <= seed < 2**63, "seed", seed, "must be a whole number from 0")
     old = Run(start_from) if start_from is not None else None
@@ -170,7 +192,7 @@ def train(
     model = chosen.build(prepared.config, prepared.assets, streams.init)
     if old:
         chosen.warm_start(model, prepared, old.folder)
-    arguments = _as_command(name, names, folder, seed, config, start_from, settings)
+    arguments = as_command(name, names, folder, seed, config, start_from, settings)
     record = store.RunRecord(
         kind=chosen.kind,
         task=name,
@@ -204,7 +226,7 @@ def resume(
     record = store.read_record(folder)
     task = _task(record.task)
     config = _config(task, folder, record)
-    given = [_absolute(file) for file in files] or record.given
+    given = [absolute(file) for file in files] or record.given
     budget = {"steps": steps, "epochs": epochs, "minutes": minutes}
     if any(value is not None for value in budget.values()):
         config = updated(config, budget)
@@ -218,14 +240,6 @@ def resume(
     require_same(folder, record.files, prepared.sources)
     model = task.build(prepared.config, assets, streams.init)
     return _fit(task, prepared, model, folder, record, streams, where, watcher, new=False)
-
-
-def default_folder(task: str, files: Sequence[str]) -> Path:
-    """runs/<task>-<data>: `data` is the name of the first file or folder without its ending."""
-    if not files:
-        return Path("runs") / f"{task}-builtin"
-    data = "stdin" if files[0] == "-" else Path(files[0]).resolve().stem
-    return Path("runs") / f"{task}-{data or 'text'}"
 
 
 def _fit(
@@ -256,16 +270,6 @@ def _fit(
         resume=not new,
     )
     return Run(folder, outcome)
-
-
-def _absolute(file: str | Path) -> str:
-    """The file's absolute path, '-' as it is; DataError where config.json could not hold it."""
-    if not str(file):
-        raise DataError("the name of a file is empty: an unset variable of the shell?")
-    name = "-" if str(file) == "-" else str(Path(file).absolute())
-    if not is_text(name):
-        raise DataError(f"{name!r}: its name is not UTF-8. Rename it, or pipe its text in with -.")
-    return name
 
 
 def _task(name: str) -> Task:
@@ -305,27 +309,3 @@ def _settings(recipe: Recipe, given: dict[str, Any]) -> dict[str, Any]:
         if not (rebudgeted and name in BUDGETS)
     }
     return {**kept, **given}
-
-
-def _as_command(
-    task: str,
-    files: Sequence[str],
-    folder: Path,
-    seed: int,
-    config: str | Path | None,
-    start_from: str | Path | None,
-    settings: dict[str, Any],
-) -> str:
-    """The command line that does what a call from Python did, for the model card."""
-    words = ["recurra", "train", task, *files, "--out", str(folder), "--seed", str(seed)]
-    if config is not None:
-        words += ["--config", str(config)]
-    if start_from is not None:
-        words += ["--from", str(start_from)]
-    for name, value in settings.items():
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
-        else:
-            words += [f"--{flag}", "none" if value is None else str(value)]
-    return shlex.join(words)

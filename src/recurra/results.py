@@ -121,6 +121,18 @@ class Sample:
         return f"<pre><b>{escape(self.prompt)}</b>{escape(self.text)}</pre>"
 
 
+class Samples(list[Sample]):
+    """Several samples, as a list that shows itself in a notebook."""
+
+    def __str__(self) -> str:
+        return "\n\n".join(str(one) for one in self)
+
+    def _repr_html_(self) -> str:
+        notes = dict.fromkeys(note for one in self for note in one.notes)
+        said = "".join(f"<p>{escape(note)}</p>" for note in notes)
+        return "".join(one._repr_html_() for one in self) + said
+
+
 def _tokens(count: int) -> str:
     return "1 token" if count == 1 else f"{count:,} tokens"
 

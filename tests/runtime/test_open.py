@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -100,7 +101,7 @@ def test_settings_that_do_not_fit_are_refused_before_anything_is_read(
 
 
 def test_a_run_of_another_kind_is_refused(folder: Path) -> None:
-    store.write_record(folder, dataclasses.replace(RECORD, task="tag", facts={}))
+    store.write_record(folder, dataclasses.replace(RECORD, kind="tagger", task="tag", facts={}))
     with pytest.raises(RunError, match="is a run of 'tag': it holds no language model"):
         LanguageModel.open(folder)
 
@@ -167,3 +168,18 @@ def test_weights_of_another_float_type_are_read_as_float32(
         score(LanguageModel(SETTINGS, fit("char", ["abc"]), weights, "b"), "ab").total_nats,
         abs=5e-3,
     )
+
+
+@pytest.mark.parametrize("facts", [{}, {"context": ["a"]}])
+def test_a_language_model_without_its_context_is_damaged(
+    folder: Path, facts: dict[str, object]
+) -> None:
+    store.write_record(folder, dataclasses.replace(RECORD, facts=facts))
+    with pytest.raises(RunError, match=r"config\.json is damaged: .* facts\.context, a text"):
+        LanguageModel.open(folder)
+
+
+def test_a_damaged_tokenizer_is_named_with_its_folder(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(RunError, match=rf"^{re.escape(str(folder))}: tokenizer\.json"):
+        LanguageModel.open(folder)

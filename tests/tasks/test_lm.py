@@ -16,9 +16,9 @@ import torch
 
 import recurra
 from recurra import store
-from recurra.api import default_folder
 from recurra.config import from_json, updated
 from recurra.errors import ConfigError, DataError, RunError
+from recurra.naming import default_folder
 from recurra.rng import Streams
 from recurra.tasks import load
 from recurra.training.watch import Progress, Quiet

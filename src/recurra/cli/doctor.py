@@ -70,7 +70,10 @@ def _recurrence() -> list[str]:
         return [f"{reference}, on every device", sampling]
     native = "cpu, float32, a cell with a kernel and not a subclass of it: the native kernels"
     drop_ins = "recurra.nn: the same; torch's own for all else and a large LSTM outside training"
-    return [native, f"all else: {reference}", drop_ins, sampling]
+    drawn = (
+        "sampling and scoring: the native kernels for a cell with one, else NumPy's loop of steps"
+    )
+    return [native, f"all else: {reference}", drop_ins, drawn]
 
 
 def _extra(name: str) -> str:

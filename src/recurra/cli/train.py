@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
-from recurra import registry
+from recurra import registry, runtime
 from recurra.cli.bar import Bar
 from recurra.cli.flags import flag, with_settings
 from recurra.config import from_json, options
@@ -23,7 +23,6 @@ from recurra.training.settings import Training
 if TYPE_CHECKING:
     from recurra.api import Run
 
-LANGUAGE_MODEL = "language_model"  # the kind of run that `sample` and `score` open
 INTERRUPTED = 130  # the exit code of a run that Ctrl-C ended, saved or not
 ENDED = {"budget": "budget spent", "early stop": "stopped early: no longer getting better"}
 
@@ -142,7 +141,7 @@ def _closing(run: Run) -> int:
 
 
 def _next_commands(run: Run, folder: str) -> list[str]:
-    if run.record.kind == LANGUAGE_MODEL:
+    if run.record.kind == runtime.KIND:
         asking = [
             f"recurra sample {folder} --length 300 --temperature 0.8",
             f'recurra score {folder} "one text" "another text"',

@@ -1,4 +1,5 @@
-"""The native kernels: a layer's whole sequence in one call, forward and backward, float32.
+"""The native kernels: a layer's whole sequence in one call, forward and backward, float32; and a
+whole network that draws symbols.
 
 Arrays in and out, of NumPy or of torch on the CPU, float32 and C-contiguous; nothing is allocated,
 and the number of threads is an argument. No torch here, no autograd (that is `recurra.fused`), no
@@ -11,11 +12,13 @@ from __future__ import annotations
 from recurra.kernels._available import InstructionSets, instruction_sets, names, why_missing
 from recurra.kernels._kinds import Kind, kind
 from recurra.kernels._math import exp, sigmoid, tanh
+from recurra.kernels._sampler import Sampler
 from recurra.kernels._sequence import backward, forward
 
 __all__ = [
     "InstructionSets",
     "Kind",
+    "Sampler",
     "backward",
     "exp",
     "forward",

@@ -22,6 +22,11 @@ def integers(what: str, array: Array, shape: tuple[int, ...]) -> int:
     return _address(what, array, shape, "int64")
 
 
+def doubles(what: str, array: Array, shape: tuple[int, ...]) -> int:
+    """The address of a float64, C-contiguous `array` of that shape; ShapeError for another."""
+    return _address(what, array, shape, "float64")
+
+
 def _address(what: str, array: Array, shape: tuple[int, ...], dtype: str) -> int:
     # A dozen calls a layer: no work here that a good array does not need.
     if array.shape != shape:

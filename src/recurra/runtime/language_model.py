@@ -1,30 +1,35 @@
-"""A trained language model without torch: a run folder opened, and its steps in NumPy float32.
+"""A trained language model without torch: a run folder opened, and its steps in float32.
 
 State goes in and comes out as a value; nothing of a sequence is kept here. Text is scored in
-`scoring` and drawn in `sampling`; what the weights are called is in `weights`.
+`scoring` and drawn in `sampling`; what the weights are called is in `weights`, and when the native
+kernels are taken in `native`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra import cells, config, store
+from recurra import cells, config, kernels, store
 from recurra.cells import Weights
 from recurra.decoding.filters import normalised
 from recurra.decoding.state import Floats
 from recurra.errors import ConfigError, DataError, RunError
+from recurra.runtime import native
 from recurra.runtime.given import encode
+from recurra.runtime.int8 import round_layers, rounded
 from recurra.runtime.settings import NetworkSettings
 from recurra.runtime.weights import expected_shapes, resolve
 from recurra.shapes import check_shape
-from recurra.text.tokenizers import Tokenizer, from_json
+from recurra.text.tokenizers import Tokenizer, read
 
 TOKENIZER = "tokenizer.json"  # in the run folder
+KIND = "language_model"  # what the record of such a run calls it
 CONTEXT = "context"  # the run record's fact that holds it
 
 State = tuple[Any, ...]  # one named tuple of (B, H) arrays a layer
@@ -39,8 +44,9 @@ class LanguageModel:
     """Next-symbol log-probabilities from symbols and the state before them.
 
     `weights` must be exactly those of `expected_shapes(settings, tokenizer.vocab_size)`; `context`
-    is what a text without a predecessor starts after. Raises ConfigError for a context without a
-    symbol, DataError for one with an unknown symbol, ShapeError for a weight of another shape.
+    is what a text without a predecessor starts after. With `int8` every matrix that a step
+    multiplies is rounded, see `runtime.int8`. Raises ConfigError for a context without a symbol,
+    DataError for one with an unknown symbol, ShapeError for a weight of another shape.
     """
 
     def __init__(
@@ -49,6 +55,8 @@ class LanguageModel:
         tokenizer: Tokenizer,
         weights: Mapping[str, NDArray[Any]],
         context: str = "\n",
+        *,
+        int8: bool = False,
     ) -> None:
         self.vocab_size = tokenizer.vocab_size
         self.settings = resolve(settings)
@@ -58,33 +66,58 @@ class LanguageModel:
         config.require(ids.size > 0, "context", context, "must hold a symbol")
         self.cell = cells.load(settings.cell)
         _check_weights(weights, expected_shapes(self.settings, self.vocab_size))
-        arrays = {name: np.asarray(value, dtype=np.float32) for name, value in weights.items()}
+        arrays = {name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()}
         embedding = arrays.get("embedding.weight")
-        self._layers = [_layer(arrays, depth) for depth in range(settings.num_layers)]
+        self._native = native.usable(settings.cell)
+        self._layers = [_layer(arrays, depth, self._native) for depth in range(settings.num_layers)]
         self._initial = [_initial(arrays, depth, self.cell) for depth in range(settings.num_layers)]
         projection = embedding if settings.tied else arrays["projection.weight"]
         assert projection is not None
         self._projection, self._projection_bias = projection, arrays["projection.bias"]
         self._embedding, self._table = embedding, self._build_table(embedding)
+        self._int8 = int8
+        if int8:
+            self._projection = rounded(projection)
+            round_layers(self._layers, first_is_table=self._table is not None)
 
     @classmethod
-    def open(cls, folder: str | Path) -> LanguageModel:
+    def open(cls, folder: str | Path, *, int8: bool = False) -> LanguageModel:
         """The model of a run folder; RunError where the run is of another kind or damaged."""
         folder = Path(folder)
         record = store.read_record(folder)
         where = f"{folder / store.CONFIG}: config.model"
         context = record.facts.get(CONTEXT)
-        if "model" not in record.config or not isinstance(context, str):
+        if record.kind != KIND:
             raise RunError(f"{folder} is a run of {record.task!r}: it holds no language model.")
-        tokenizer = from_json(store.read_bytes(folder / TOKENIZER))
+        if "model" not in record.config or not isinstance(context, str):
+            raise RunError(
+                f"{folder / store.CONFIG} is damaged: a language model has config.model and "
+                f"facts.{CONTEXT}, a text."
+            )
+        tokenizer = read(folder / TOKENIZER)
         try:
             settings = config.from_json(NetworkSettings, record.config["model"], where)
             shapes = expected_shapes(settings, tokenizer.vocab_size)
             weights = store.read_tensors(folder / store.MODEL, shapes)
             _check_finite(weights, folder / store.MODEL)
-            return cls(settings, tokenizer, weights, context)
+            return cls(settings, tokenizer, weights, context, int8=int8)
         except (ConfigError, DataError) as error:
             raise RunError(f"{folder} cannot be opened: {error}") from error
+
+    @cached_property
+    def sampler(self) -> kernels.Sampler | None:
+        """The network packed to draw from, when first asked for; None where there is no kernel."""
+        if not self._native:
+            return None
+        return kernels.Sampler(
+            self.settings.cell,
+            self._layers,
+            self._projection,
+            self._projection_bias,
+            table=self._table,
+            embedding=self._embedding if self._table is None else None,
+            int8=self._int8,
+        )
 
     def initial_state(self, batch: int) -> State:
         """The state before the first symbol of `batch` sequences: learned, or zeros."""
@@ -146,12 +179,17 @@ class LanguageModel:
         steps, batch = x_gates.shape[:2]
         after = []
         outputs = np.empty((steps, batch, self.settings.hidden_size), np.float32)
+        name = self.settings.cell
         # A layer at a time: its weights stay in the cache, and one GEMM gives the next its gates.
         for depth, (weights, current) in enumerate(zip(self._layers, state, strict=True)):
             if depth:
                 x_gates = self.cell.project(outputs, weights)  # (t, B, G·H)
-            for t in range(steps):
-                outputs[t], current = self.cell.step(x_gates[t], current, weights)
+            if self._native:
+                outputs, fields = native.layer(name, x_gates, weights, current)
+                current = self.cell.State(*fields)
+            else:
+                for t in range(steps):
+                    outputs[t], current = self.cell.step(x_gates[t], current, weights)
             after.append(current)
         return outputs, tuple(after)
 
@@ -204,14 +242,14 @@ class LanguageModel:
             )
 
 
-def _layer(arrays: Mapping[str, NDArray[np.float32]], depth: int) -> Weights:
-    """One layer's weights by the cell's names; matrices of the recurrence stored transposed."""
+def _layer(arrays: Mapping[str, NDArray[np.float32]], depth: int, in_order: bool) -> Weights:
+    """One layer's weights by the cell's names; `in_order` as kernels read them, rows together."""
     prefix = f"recurrent.l{depth}."
     own = {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
     return Weights(
         {
-            # W.T is what a step multiplies by: contiguous, it is read in order.
-            name: np.asfortranarray(a) if a.ndim == 2 and name != "weight_ih" else a
+            # W.T is what NumPy's step multiplies by: contiguous, it is read in order.
+            name: a if in_order or a.ndim < 2 or name == "weight_ih" else np.asfortranarray(a)
             for name, a in own.items()
         }
     )
@@ -252,7 +290,7 @@ def _check_finite(weights: Mapping[str, NDArray[Any]], path: Path) -> None:
 def default_context(tokenizer: Tokenizer, counts: NDArray[np.integer[Any]]) -> str:
     """What a text starts after where nothing is said: a newline, else the most frequent symbol.
 
-    `counts` (V,) is how often each symbol stands in the training part. A run records the answer.
+    `counts` (V,) is how often each symbol stands in the run's text. A run records the answer.
     """
     if tokenizer.newline_id is not None:
         return "\n"

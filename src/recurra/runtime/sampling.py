@@ -20,6 +20,7 @@ from recurra.decoding.filters import without
 from recurra.decoding.state import Floats
 from recurra.errors import ConfigError
 from recurra.results import Sample
+from recurra.runtime import native
 from recurra.runtime.given import check_valid, encode
 from recurra.runtime.language_model import Ids, LanguageModel, State
 from recurra.text.tokenizers import Tokenizer
@@ -47,11 +48,11 @@ def sample(
     """`count` texts that continue the prompt by up to `length` symbols each; the same every time.
 
     Sample i draws from a generator of its own, (seed, i): the first of three is the one that
-    count=1 gives, as far as float32 products in a batch round alike. A text ends before the first
-    stop string in it, which is not part of it; `nats` counts every symbol drawn, also those of the
-    stop string. An empty prompt starts after the model's context; `context` puts another text
-    before the prompt. Symbols unknown to the model are read as its unknown symbol, which is never
-    drawn. `temperature`, `top_k`, `top_p`: see `Filters`.
+    count=1 gives (without native kernels: as far as float32 products in a batch round alike). A
+    text ends before the first stop string in it, which is not part of it; `nats` counts every
+    symbol drawn, also those of the stop string. An empty prompt starts after the model's context;
+    `context` puts another text before the prompt. Symbols unknown to the model are read as its
+    unknown symbol, which is never drawn. `temperature`, `top_k`, `top_p`: see `Filters`.
 
     Raises ConfigError for a setting that cannot be and for what is not valid text, DataError for a
     prompt with symbols never seen where the model has no unknown symbol.
@@ -122,8 +123,8 @@ def beam(
         log_probs, state = model.step(ids, state)
         return (without(log_probs, never) if never else log_probs), state
 
-    log_probs = without(start.log_probs, never) if never else start.log_probs
-    (found,) = beam_search(step, log_probs, start.state, width=width, length=length, n_best=width)
+    log_probs, state = step(start.last, start.state)
+    (found,) = beam_search(step, log_probs, state, width=width, length=length, n_best=width)
     results = []
     for hypothesis in found:
         text = _Text(model.tokenizer, start.prompt_ids, ())
@@ -135,16 +136,16 @@ def beam(
 
 @dataclass(frozen=True)
 class _Start:
-    """Where drawing begins: one sequence that has read the prompt."""
+    """Where drawing begins: one sequence that has read the prompt but for its last symbol."""
 
     prompt_ids: Ids
-    log_probs: Floats  # (1, V) of the first symbol to draw
-    state: State
+    last: Ids  # (1,), still to be fed
+    state: State  # before it
     notes: tuple[str, ...]
 
 
 def _begin(model: LanguageModel, prompt: str, context: str | None, length: int) -> _Start:
-    """The model after the context and the prompt; ConfigError or DataError where that cannot be."""
+    """The model in the context and the prompt; ConfigError or DataError where that cannot be."""
     require(0 <= length <= LONGEST, "length", length, f"must be 0 to {LONGEST:,}")
     tokenizer = model.tokenizer
     if tokenizer.unknown_id is not None and tokenizer.vocab_size == 1:
@@ -154,12 +155,14 @@ def _begin(model: LanguageModel, prompt: str, context: str | None, length: int) 
     before = encode(tokenizer, default if context is None else context, "the context")
     require(context is None or before.size > 0, "context", context, "must hold a symbol")
     read = np.concatenate([before, prompt_ids])
-    log_probs, state = model.read(read[:, None], model.initial_state(1))
+    state = model.initial_state(1)
+    if read.size > 1:
+        _, state = model.read(read[:-1, None], state)
     notes: tuple[str, ...] = ()
     if unseen := tokenizer.unseen(prompt):
         shown = ", ".join(repr(symbol) for symbol in unseen[:5])
         notes = (f"the prompt has {len(unseen)} symbols unknown to the model: {shown}",)
-    return _Start(prompt_ids, log_probs, state, notes)
+    return _Start(prompt_ids, read[-1:], state, notes)
 
 
 def _drawn(
@@ -173,16 +176,18 @@ def _drawn(
 ) -> Iterator[tuple[int, Drawn]]:
     """(which of `texts`, the symbol) for those in `rows`, drawn together."""
     copies = [0] * len(rows)
-    drawn = sequences(
-        model.step,
-        start.log_probs[copies],
-        take(start.state, copies),
-        length=length,
-        filters=filters,
-        generators=[rng.generator(seed, f"sample/{row}") for row in rows],
-        never=_never(model),
-        ended=lambda index: texts[rows[index]].stopped,
-    )
+    ids, state = start.last[copies], take(start.state, copies)
+    asked: dict[str, Any] = {
+        "length": length,
+        "filters": filters,
+        "generators": [rng.generator(seed, f"sample/{row}") for row in rows],
+        "never": _never(model),
+        "ended": lambda index: texts[rows[index]].stopped,
+    }
+    if model.sampler is None:
+        drawn = sequences(model.step, *model.step(ids, state), **asked)
+    else:
+        drawn = native.sequences(model.sampler, ids, state, **asked)
     return ((rows[one.row], one) for one in drawn)
 
 
@@ -196,11 +201,8 @@ def _continuation_nats(model: LanguageModel, start: _Start, ids: Sequence[int]) 
     if not ids:
         return 0.0
     wanted = np.array(ids)
-    first = -float(start.log_probs[0, wanted[0]])
-    if len(wanted) == 1:
-        return first
-    nats, _ = model.nats(wanted[:-1], wanted[1:], start.state)
-    return first + float(nats.sum())
+    nats, _ = model.nats(np.concatenate([start.last, wanted[:-1]]), wanted, start.state)
+    return float(nats.sum())
 
 
 @dataclass
@@ -231,6 +233,8 @@ class _Text:
         return "" if self.stopped else self._release(self._decoder.end(), final=True)
 
     def _release(self, new: str, *, final: bool) -> str:
+        if not self.stop:
+            return new
         text = self._held + new
         found = [place for one in self.stop if (place := text.find(one)) >= 0]
         if found:

@@ -6,8 +6,10 @@ Each kind is in a file of its own (_char, _word, _bytes); nothing here knows how
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from recurra.errors import ConfigError, RunError, unknown
+from recurra.store import read_bytes
 from recurra.text import _bytes, _char, _format, _word
 from recurra.text._tokenizer import Ids as Ids
 from recurra.text._tokenizer import TextStream as TextStream
@@ -75,3 +77,12 @@ def from_json(data: bytes) -> Tokenizer:
     if model.get("type") == "BPE":
         return _bytes.read_bpe(content) if model.get("merges") else _bytes.read_bytes(content)
     raise RunError(f"tokenizer.json has a model of type {str(model.get('type'))[:40]!r}, not ours.")
+
+
+def read(path: Path) -> Tokenizer:
+    """The tokenizer in a file of ours; RunError, naming its folder, where it is not one."""
+    data = read_bytes(path)
+    try:
+        return from_json(data)
+    except RunError as error:
+        raise RunError(f"{path.parent}: {error}") from error

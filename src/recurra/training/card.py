@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from recurra import store
+from recurra import runtime, store
 from recurra.config import from_json, options, to_json
 from recurra.task import Task
 from recurra.training.budget import longer
@@ -102,7 +102,7 @@ def _sample(sample: dict[str, Any]) -> str:
 
 def _use(record: store.RunRecord, task: Task, records: Records) -> str:
     verbs = {
-        "language_model": [
+        runtime.KIND: [
             "recurra sample . --length 300",
             "recurra score . 'a text'",
         ]

@@ -20,7 +20,7 @@ from recurra.runtime import TOKENIZER, LanguageModel, scoring
 from recurra.tasks.lm.config import Config, Evaluating
 from recurra.tasks.lm.data import Corpus
 from recurra.text.tokenizers import Tokenizer
-from recurra.text.tokenizers import from_json as read_tokenizer
+from recurra.text.tokenizers import read as read_tokenizer
 
 
 def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> Evaluation:
@@ -60,7 +60,7 @@ def read_config(folder: Path) -> Config:
 def split_tokens(folder: Path, files: Sequence[str], split: str) -> tuple[Array, str]:
     """The tokens that are asked for, and what they are in words."""
     record, config = store.read_record(folder), read_config(folder)
-    tokenizer = read_tokenizer(store.read_bytes(folder / TOKENIZER))
+    tokenizer = read_tokenizer(folder / TOKENIZER)
     if files:
         data = dataclasses.replace(config.data, valid_file=None, test_file=None)
         tokens, _ = Corpus.find(data, files).encoded(tokenizer)

@@ -24,7 +24,7 @@ from recurra.models.language_model import LanguageModel, arrays
 from recurra.models.size import require_room
 from recurra.results import Evaluation
 from recurra.rng import Streams
-from recurra.runtime import CONTEXT, TOKENIZER, expected_shapes, resolve, sampling
+from recurra.runtime import CONTEXT, KIND, TOKENIZER, expected_shapes, resolve, sampling
 from recurra.runtime import LanguageModel as RuntimeModel
 from recurra.task import Loss, Prepared, Validation
 from recurra.tasks.lm import config as settings
@@ -45,7 +45,7 @@ class LanguageModelTask:
     """Next-symbol prediction over one long text, by stateful truncated BPTT."""
 
     name = "lm"
-    kind = "language_model"
+    kind = KIND
     Config = settings.Config
     Input = settings.Input
     Answering = settings.Answering
@@ -109,7 +109,7 @@ class LanguageModelTask:
         return {TOKENIZER: cast(Tokenizer, assets).to_json()}
 
     def read_assets(self, folder: Path) -> Any:
-        return tokenizers.from_json(store.read_bytes(folder / TOKENIZER))
+        return tokenizers.read(folder / TOKENIZER)
 
     def continued(self, old: Any, *, same_data: bool) -> Any:
         new = settings.Config()

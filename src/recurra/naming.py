@@ -1,0 +1,53 @@
+"""What a run's data, folder and command are called, where the user or Python left them out."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recurra.config import is_text
+from recurra.errors import DataError
+
+
+def default_folder(task: str, files: Sequence[str]) -> Path:
+    """runs/<task>-<data>: `data` is the name of the first file or folder without its ending."""
+    if not files:
+        return Path("runs") / f"{task}-builtin"
+    data = "stdin" if files[0] == "-" else Path(files[0]).resolve().stem
+    return Path("runs") / f"{task}-{data or 'text'}"
+
+
+def absolute(file: str | Path) -> str:
+    """The file's absolute path, '-' as it is; DataError where config.json could not hold it."""
+    if not str(file):
+        raise DataError("the name of a file is empty: an unset variable of the shell?")
+    name = "-" if str(file) == "-" else str(Path(file).absolute())
+    if not is_text(name):
+        raise DataError(f"{name!r}: its name is not UTF-8. Rename it, or pipe its text in with -.")
+    return name
+
+
+def as_command(
+    task: str,
+    files: Sequence[str],
+    folder: Path,
+    seed: int,
+    config: str | Path | None,
+    start_from: str | Path | None,
+    settings: dict[str, Any],
+) -> str:
+    """The command line that does what a call from Python did, for the model card."""
+    words = ["recurra", "train", task, *files, "--out", str(folder), "--seed", str(seed)]
+    if config is not None:
+        words += ["--config", str(config)]
+    if start_from is not None:
+        words += ["--from", str(start_from)]
+    for name, value in settings.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", "none" if value is None else str(value)]
+    return shlex.join(words)
