@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from recurra.bench.timing import Program, Spread, interleaved, ratio, spread
+from recurra.bench.timing import (
+    BLOCK_SECONDS,
+    Clock,
+    Program,
+    Spread,
+    interleaved,
+    spread,
+    times_as_fast,
+)
 
 OURS = "recurra"
 GEMM = "torch.mm"
@@ -27,6 +35,7 @@ class Comparison:
     units: int = 1  # that one call of a program does
     tokens: int | None = None  # in a unit
     flop: float | None = None  # of a unit's matrix products; with it the GEMM rate is measured
+    block_seconds: float = BLOCK_SECONDS  # a program runs for so long before the next has its turn
 
 
 @dataclass(frozen=True)
@@ -47,55 +56,63 @@ class Row:
     rounds: int
     ratios: Mapping[str, Spread]  # how many times as fast ours is as each of theirs
     seconds: Mapping[str, Spread]  # of a unit, for each program
-    figures: Mapping[str, float] = field(default_factory=dict)  # keys name their unit
+    tokens_per_second: Mapping[str, float]  # of each program; empty where there are no tokens
+    rates: Mapping[str, float]  # our GFLOP/s and the GEMM's; empty where no products are counted
 
     def json(self) -> dict[str, Any]:
-        """The row as JSON values, the ratios first."""
+        """The row as JSON values, the ratios first; every key of a number names its unit."""
+        tokens = {"tokens_per_second": dict(self.tokens_per_second)}
         return {
             "name": self.name,
-            "ratio": {name: one.json() for name, one in self.ratios.items()},
+            "times_as_fast_as": {name: one.json() for name, one in self.ratios.items()},
             f"seconds_per_{self.unit}": {name: one.json() for name, one in self.seconds.items()},
-            **self.figures,
+            **(tokens if self.tokens_per_second else {}),
+            **self.rates,
             "rounds": self.rounds,
             "same": self.same,
         }
 
 
-def measured(case: Case, seconds: float, clock: Callable[[], float] = time.perf_counter) -> Row:
-    """The case built, checked and timed for that long; raises DisagreementError as building does."""
+def measured(case: Case, seconds: float, clock: Clock = time.perf_counter) -> Row:
+    """The case built, checked and timed for so long; raises what building raises."""
     it = case.build()
     programs = {OURS: it.ours, **it.theirs}
-    gemm = {} if it.flop is None else {GEMM: _gemm()}
-    times = {
-        name: [each / (1 if name == GEMM else it.units) for each in values]
-        for name, values in interleaved({**programs, **gemm}, seconds, clock).items()
-    }
+    beside = {} if it.flop is None else {GEMM: gemm()}
+    found = interleaved({**programs, **beside}, seconds, it.block_seconds, clock)
+    calls = {name: spread(times) for name, times in found.items()}
+    units = {name: Spread(*(value / it.units for value in calls[name])) for name in programs}
     return Row(
         case.name,
         it.unit,
         it.same,
-        len(times[OURS]),
-        {name: ratio(times[name], times[OURS]) for name in it.theirs},
-        {name: spread(times[name]) for name in programs},
-        _figures(it, times),
+        len(found[OURS]),
+        {name: times_as_fast(found[name], found[OURS]) for name in it.theirs},
+        units,
+        {} if it.tokens is None else {n: it.tokens / one.median for n, one in units.items()},
+        {} if it.flop is None else _rates(it.flop / units[OURS].median, calls[GEMM].median),
     )
 
 
-def _figures(it: Comparison, times: Mapping[str, list[float]]) -> dict[str, float]:
-    """Tokens a second of each program, and our share of the GEMM rate, where they are known."""
-    figures: dict[str, float] = {}
-    if it.tokens is not None:
-        for name in (OURS, *it.theirs):
-            figures[f"tokens_per_second_{name}"] = it.tokens / spread(times[name]).median
-    if it.flop is not None:
-        rate = it.flop / spread(times[OURS]).median
-        gemm_rate = 2 * GEMM_SIZE**3 / spread(times[GEMM]).median
-        figures["gflop_per_second"] = rate / 1e9
-        figures["gflop_per_second_gemm"] = gemm_rate / 1e9
-        figures["percent_of_gemm"] = 100 * rate / gemm_rate
-    return figures
+def gemm_gflop_per_second(seconds: float) -> float:
+    """The median rate of a product of float32 matrices that fit the caches."""
+    (times,) = interleaved({GEMM: gemm()}, seconds).values()
+    return _gemm_rate(spread(times).median) / 1e9
 
 
-def _gemm() -> Program:
+def gemm() -> Program:
+    """A product of two square matrices of GEMM_SIZE."""
     a, b, out = (torch.ones(GEMM_SIZE, GEMM_SIZE) for _ in range(3))
     return lambda: torch.mm(a, b, out=out)
+
+
+def _rates(rate: float, gemm_seconds: float) -> dict[str, float]:
+    gemm_rate = _gemm_rate(gemm_seconds)
+    return {
+        "gflop_per_second": rate / 1e9,
+        "gemm_gflop_per_second": gemm_rate / 1e9,
+        "percent_of_gemm": 100 * rate / gemm_rate,
+    }
+
+
+def _gemm_rate(seconds: float) -> float:
+    return float(2 * GEMM_SIZE**3 / seconds)

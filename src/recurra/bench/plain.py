@@ -49,7 +49,7 @@ class PlainTrainer:
     def __init__(
         self,
         model: PlainModel,
-        ids: NDArray[np.int64],
+        ids: NDArray[np.uint16],
         batch: int,
         steps: int,
         rate: float,
@@ -57,11 +57,12 @@ class PlainTrainer:
     ) -> None:
         """ids (B·L + 1,), L a multiple of the `steps` of a window; rate: Adam's; norm: clip to."""
         self._model, self._steps, self._norm = model, steps, norm
-        self._inputs = torch.from_numpy(ids[:-1].reshape(batch, -1).T.copy())  # (L, B)
-        self._targets = torch.from_numpy(ids[1:].reshape(batch, -1).T.copy())
+        self._inputs = _streams(ids[:-1], batch)  # (L, B)
+        self._targets = _streams(ids[1:], batch)
         self._parameters = [each for each in model.parameters() if each.requires_grad]
         self._optimizer = torch.optim.Adam(self._parameters, lr=rate)
-        self._at, self._state = 0, None
+        self._at = 0
+        self._state: Any = None
 
     def step(self) -> float:
         """The loss of the next window, nats a token, before the step was taken."""
@@ -79,7 +80,12 @@ class PlainTrainer:
         return float(loss.detach())
 
 
-@torch.no_grad()
+def _streams(ids: NDArray[np.uint16], batch: int) -> Tensor:
+    """The ids (B·L,) as B streams side by side, (L, B)."""
+    return torch.from_numpy(ids.astype(np.int64).reshape(batch, -1).T.copy())
+
+
+@torch.inference_mode()
 def sample(
     model: PlainModel, first: int, length: int, temperature: float, generator: torch.Generator
 ) -> list[int]:

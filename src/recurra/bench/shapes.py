@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Shape:
 
     @property
     def lengths(self) -> list[int]:
-        """The steps of each sequence: spread evenly over its range, where packed."""
+        """The steps of each sequence, longest first: spread evenly over its range, where packed."""
         if not self.packed:
             return [self.steps] * self.batch
         return [int(each) for each in np.linspace(self.steps, SHORTEST, self.batch).round()]
@@ -60,20 +60,20 @@ RECORD = (
 )
 
 
-def random_shapes(count: int) -> list[Shape]:
-    """`count` shapes, the same every time, sizes log-uniform, each for training and forward.
+def random_shapes(count: int, seed: int) -> list[Shape]:
+    """`count` shapes, the same for the same seed, sizes log-uniform, each for training and forward.
 
     The kinds take turns. T·B·H² is LEAST_WORK or more, a training pass MOST_FLOP or less.
     """
-    generator = rng.generator(0, "bench/shapes")
+    generator = rng.generator(seed, "bench/shapes")
     found: list[Shape] = []
     while len(found) < 2 * count:
         kind = list(KINDS)[len(found) // 2 % len(KINDS)]
-        sizes = {name: _log_uniform(generator, *limits) for name, limits in LIMITS.items()}
-        shape = Shape(kind, **sizes, train=True)
+        hidden, size, batch, steps = (_log_uniform(generator, *each) for each in LIMITS.values())
+        shape = Shape(kind, hidden, size, batch, steps, train=True)
         work = shape.steps * shape.batch * shape.hidden**2
         if work >= LEAST_WORK and shape.flop <= MOST_FLOP:
-            found += [shape, Shape(kind, **sizes, train=False)]
+            found += [shape, replace(shape, train=False)]
     return found
 
 
