@@ -57,12 +57,7 @@ def test_a_layer_that_computes_something_else_is_refused(
 
 
 def test_without_onednn_means_that_it_is_off_during_the_pass_and_on_after_it() -> None:
-    seen = []
-
-    class Watched(torch.nn.RNN):
-        def forward(self, input: Any, hx: Any = None) -> Any:
-            return super().forward(input, hx)
-
+    seen: list[Any] = []
     built = case(Shape("RNN", 5, 3, 2, 4, train=False), (THEIRS, PLAIN)).build()
     theirs: Any = built.theirs[THEIRS]
     theirs._layer.register_forward_hook(lambda *_: seen.append(torch.backends.mkldnn.enabled))
