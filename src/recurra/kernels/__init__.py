@@ -11,20 +11,26 @@ from __future__ import annotations
 
 from recurra.kernels._available import InstructionSets, instruction_sets, names, why_missing
 from recurra.kernels._kinds import Kind, kind
+from recurra.kernels._layer import Backward, Forward, Shape, run_backward, run_forward
 from recurra.kernels._math import exp, sigmoid, tanh
 from recurra.kernels._sampler import Sampler
 from recurra.kernels._sequence import backward, forward
 
 __all__ = [
+    "Backward",
+    "Forward",
     "InstructionSets",
     "Kind",
     "Sampler",
+    "Shape",
     "backward",
     "exp",
     "forward",
     "instruction_sets",
     "kind",
     "names",
+    "run_backward",
+    "run_forward",
     "sigmoid",
     "tanh",
     "why_missing",
