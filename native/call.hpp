@@ -15,7 +15,8 @@ struct Call {
     Panels weights[2], input;  // input: for x_gates, and going back for the input's gradient
     float *packed[2], *packed_input;
     const float* zeros;  // (4H,)
-    float* x_gates;      // (N, G·H) the input's products; null: they go where the outputs will be
+    Index chunk;         // steps whose x_gates are made at a time
+    float* x_gates;      // (chunk, B, G·H) where gates are not kept; null: they go to the outputs
     float* scratch;      // gru_reset_before where nothing is kept: gates (B, 3H), then r * h (B, H)
     bool wants_h0;       // whether the initial state's gradient is wanted
     float* room;         // (participants, a chunk's tokens, 4 vectors)
@@ -62,6 +63,9 @@ inline Index complete(Shape& job, Workspace& memory) {
     return tokens;
 }
 
+inline bool goes_forward(const Forward&) { return true; }
+inline bool goes_forward(const Backward&) { return false; }
+
 template <class Kind, class Row>
 void prepare(Call<Forward, Row>& call, Index tokens, Workspace& memory) {
     Forward& job = call.job;
@@ -72,10 +76,16 @@ void prepare(Call<Forward, Row>& call, Index tokens, Workspace& memory) {
         for (Index i = 0; i < GH; ++i) sum[i] = job.bias[i] + (i < both ? job.bias_hh[i] : 0.0f);
         job.bias = sum;
     }
-    call.x_gates = job.gates;
+    expect_writes(job.gates, tokens * GH);
+    if (job.extra) expect_writes(job.extra, tokens * H);
     if (!job.input) return;
     call.input = panels(GH, job.I, 4, 1);
-    if (!job.gates && Kind::gates > 1) call.x_gates = memory.array<float>(tokens * GH);
+    // As many steps as fill a block for each participant: their x_gates are used while they are
+    // in its cache.
+    const Index rows = job.B / call.plan.shares, blocks = call.plan.by_units ? call.plan.threads : 1;
+    const Index steps = blocks * Block::most / (rows > 0 ? rows : 1);
+    call.chunk = steps < 1 ? 1 : steps < job.T ? steps : job.T;
+    if (!job.gates && Kind::gates > 1) call.x_gates = memory.array<float>(call.chunk * job.B * GH);
 }
 
 template <class Kind, class Row>
@@ -117,8 +127,8 @@ void run(const Job& given, Panels (*panels_of)(int, Index), Pack&& pack, Share&&
     call.job = given;
     Job& job = call.job;
     const Index tokens = complete(job, memory);
+    call.plan = make_plan(job, (double)(Kind::gates * job.H * job.H), goes_forward(job), memory);
     prepare<Kind>(call, tokens, memory);
-    call.plan = make_plan(job, (double)(Kind::gates * job.H * job.H), memory);
     call.zeros = cleared(memory, 4 * job.H + lanes);
     call.scratch = memory.array<float>(Kind::phases > 1 ? 4 * job.H * job.B : 0);
     for (int phase = 0; phase < Kind::phases; ++phase) {

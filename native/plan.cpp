@@ -1,6 +1,10 @@
 // The rule by which threads share a call, and the workspaces.
 #include "plan.hpp"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <cstdlib>
 #include <new>
@@ -14,6 +18,8 @@ namespace {
 constexpr double worth_a_team = 4e5;     // multiplications in a call: some 10 µs of one core
 constexpr double worth_a_barrier = 6e4;  // multiplications in a step: some 2 µs of one core
 constexpr Index rows_a_thread = 3;       // with fewer, a thread waits for weights, not for sums
+constexpr double fits_a_core = 4e5;      // weights that stay in a core's own cache: 1.6 MB
+constexpr std::size_t worth_a_hint = 1 << 22;  // bytes: a thousand small pages
 
 // The blocks that calls of a thread took so far, used from the first on.
 struct Blocks {
@@ -76,7 +82,18 @@ bool apart(const Shape& job) {
     return job.threads > 1 && job.B < 2 * rows_a_thread && macs * (double)job.T >= worth_a_team / 2;
 }
 
-Plan make_plan(const Shape& job, double macs, Workspace& memory) {
+void expect_writes([[maybe_unused]] float* array, [[maybe_unused]] Index count) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    const std::uintptr_t page = 4096, from = reinterpret_cast<std::uintptr_t>(array);
+    const std::uintptr_t first = (from + page - 1) / page * page;
+    const std::uintptr_t last = (from + sizeof(float) * (std::size_t)count) / page * page;
+    // Only a hint: where it is refused nothing is lost.
+    if (array && sizeof(float) * (std::size_t)count >= worth_a_hint)
+        madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+#endif
+}
+
+Plan make_plan(const Shape& job, double macs, bool forward, Workspace& memory) {
     auto* order = memory.array<Index>(job.B);
     auto* begin = memory.array<Index>(job.threads + 1);
     Plan plan{1, false, 1, order, begin};
@@ -84,7 +101,10 @@ Plan make_plan(const Shape& job, double macs, Workspace& memory) {
     if (job.threads > 1 && step * (double)job.T >= worth_a_team) {
         const Index most = std::min<Index>(job.threads, job.B / rows_a_thread);
         if (most > 1) plan.threads = plan.shares = (int)most;
-        if (most < job.threads && step >= worth_a_barrier * job.threads) {
+        // Weights that do not fit are read anew each step: better half of them for all rows. Not
+        // going back, where the rows are gates and so as long as the weights are many.
+        const bool halved = forward && macs > fits_a_core;
+        if ((most < job.threads || halved) && step >= worth_a_barrier * job.threads) {
             plan = {job.threads, true, 1, order, begin};
         }
     }

@@ -35,8 +35,11 @@ private:
     std::size_t left_ = 0;
 };
 
-// `macs` multiplications a sequence and step. The arrays are in `memory`.
-Plan make_plan(const Shape& job, double macs, Workspace& memory);
+// `macs` multiplications a sequence and step, `forward` the direction. The arrays are in `memory`.
+Plan make_plan(const Shape& job, double macs, bool forward, Workspace& memory);
+
+// Asks the system for large pages under an array that is about to be written for the first time.
+void expect_writes(float* array, Index count);
 
 // Whether the two directions of a layer run at the same time, one thread each.
 bool apart(const Shape& job);

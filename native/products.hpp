@@ -18,7 +18,7 @@ inline Index token_at(const Shape& job, Index t, Index b) {
 
 // Addresses of rows and of where their products go; as many as keep the panels in use a while.
 struct Block {
-    static constexpr Index most = 48;
+    static constexpr Index most = 128;
     const float* from[most];
     float* to[most];
     Index count = 0;
@@ -33,7 +33,8 @@ inline void multiply(const Panels& w, Block& block, Index columns) {
                 if (at < columns) store(block.to[row] + at, load(sums + c * lanes), columns - at);
             }
     };
-    if (block.count) sweep<4>(w, 0, w.count, block.count, {block.from, w.depth}, finish);
+    const auto ahead = [](Index, int, Index) {};
+    if (block.count) sweep<4>(w, 0, w.count, block.count, {block.from, w.depth}, ahead, finish);
     block.count = 0;
 }
 

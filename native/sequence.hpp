@@ -29,25 +29,32 @@ void over_time(const Shape& job, const Index* order, Index count, bool reverse, 
     }
 }
 
-// x_gates of a share's sequences at all steps, or of the units' participants' part of the tokens.
+// Where the product of sequence b's input at step t goes, and is read from.
 template <class Kind>
-void multiply_input(const Call<Forward, ForwardRow>& call, const Index* order, Index count,
-                    const Part& part) {
+float* x_gates_at(const Call<Forward, ForwardRow>& call, Index t, Index b) {
     const Forward& job = call.job;
     const Index GH = Kind::gates * job.H;
+    if (job.gates) return job.gates + token_at(job, t, b) * GH;
+    if (call.x_gates) return call.x_gates + (t % call.chunk * job.B + b) * GH;
+    return job.outputs + row_at(job, job.outputs_at, t, b);
+}
+
+// x_gates of a share's sequences at the chunk of steps that t is of; or a participant's part.
+template <class Kind>
+void multiply_input(const Call<Forward, ForwardRow>& call, const Index* order, Index count,
+                    const Part& part, Index t) {
+    const Forward& job = call.job;
+    const Index first = t / call.chunk * call.chunk, GH = Kind::gates * job.H;
+    const Index end = first + call.chunk < job.T ? first + call.chunk : job.T;
     Block block;
     Index tokens = 0;
-    over_time(job, order, count, false, [&](Index t, Index running) {
-        for (Index r = 0; r < running; ++r, ++tokens) {
+    for (Index step = first; step < end; ++step)
+        for (Index r = 0; r < count && length_of(job, order[r]) > step; ++r, ++tokens) {
             if (tokens / Block::most % part.count != part.index) continue;
-            const Index b = order[r];
-            block.from[block.count] = job.input + row_at(job, job.input_at, t, b);
-            block.to[block.count] = call.x_gates
-                                        ? call.x_gates + token_at(job, t, b) * GH
-                                        : job.outputs + row_at(job, job.outputs_at, t, b);
+            block.from[block.count] = job.input + row_at(job, job.input_at, step, order[r]);
+            block.to[block.count] = x_gates_at<Kind>(call, step, order[r]);
             if (++block.count == Block::most) multiply(call.input, block, GH);
         }
-    });
     multiply(call.input, block, GH);
 }
 
@@ -57,10 +64,6 @@ void forward_share(Call<Forward, ForwardRow>& call, const Index* order, Rows<For
     const Index H = job.H, GH = Kind::gates * H, count = rows.count;
     const Time time{job.reverse};
     const bool kept = job.gates != nullptr;
-    if (job.input) {
-        multiply_input<Kind>(call, order, count, rows.part);
-        call.barrier.wait((int)rows.part.count);
-    }
     const auto output = [&](Index t, Index b) {
         return job.outputs + row_at(job, job.outputs_at, t, b);
     };
@@ -74,14 +77,19 @@ void forward_share(Call<Forward, ForwardRow>& call, const Index* order, Rows<For
         if (Kind::phases > 1) return call.scratch + 3 * H * job.B + b * H;
         return job.cN ? job.cN + state_row(job, b) * H : nullptr;
     };
+    Index multiplied = -1;  // the chunk whose x_gates are there
     over_time(job, order, count, job.reverse, [&](Index t, Index running) {
+        if (job.input && t / call.chunk != multiplied) {
+            multiplied = t / call.chunk;
+            multiply_input<Kind>(call, order, count, rows.part, t);
+            call.barrier.wait((int)rows.part.count);
+        }
         for (Index r = 0; r < running; ++r) {
             const Index b = order[r], before = time.before(t), token = token_at(job, t, b);
             const Index state = state_row(job, b) * H;
             const bool first = t == time.first(length_of(job, b));
-            const float* x = job.x          ? job.x + (job.ids ? job.ids[token] : token) * GH
-                             : call.x_gates ? call.x_gates + token * GH
-                                            : output(t, b);
+            const float* x = job.x ? job.x + (job.ids ? job.ids[token] : token) * GH
+                                   : x_gates_at<Kind>(call, t, b);
             rows.row[r] = {
                 x,
                 gates(t, b),
