@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from recurra.textbook import MinCharRNN
