@@ -24,17 +24,19 @@ def bench(
     *,
     seconds: Annotated[
         float | None,
-        flag("of timing for each row, after checks and warm-up; none: 5, for random shapes 2"),
+        flag(
+            "of timing for each row, after checks and warm-up; 5 if left out, for random shapes 2"
+        ),
     ] = None,
     threads: Annotated[
         int | None,
-        flag("of torch and the kernels; none: as torch has them, for sampling and textbook 1"),
+        flag("of torch and the kernels; left out: as torch has them, for sampling and textbook 1"),
     ] = None,
     only: Annotated[str, flag("the rows whose name has this text in it", free=True)] = "",
     random: Annotated[
         int | None, flag("layers: so many random shapes, each in training and forward")
     ] = None,
-    seed: Annotated[int | None, flag("of the random shapes; none: 0")] = None,
+    seed: Annotated[int | None, flag("of the random shapes; 0 if left out")] = None,
     record: Annotated[
         Path | None, flag("a file to make, which gets the JSON record of the run")
     ] = None,
