@@ -53,7 +53,7 @@ def interleaved(
     """Seconds a call of each program takes, a value a round; rounds until `seconds` are over.
 
     In a round each program has one block: as many calls as take `block_seconds`, at least one;
-    before many there is one that does not count, so that caches and threads are its own. There are
+    before them there is one that does not count, so that caches and threads are its own. There are
     LEAST_ROUNDS or more, in the orders of `order`.
     """
     calls = {name: _calls(program, block_seconds, clock) for name, program in programs.items()}
@@ -64,8 +64,7 @@ def interleaved(
     while rounds < LEAST_ROUNDS or clock() < end:
         for index in order(rounds, len(names)):
             name = names[index]
-            if calls[name] > 1:
-                programs[name]()
+            programs[name]()
             times[name].append(_timed(programs[name], calls[name], clock) / calls[name])
         rounds += 1
     return times
