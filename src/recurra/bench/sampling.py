@@ -1,8 +1,7 @@
 """`bench sampling`: text drawn by `recurra.runtime` beside the loop a PyTorch user writes.
 
 Where onnxruntime is installed, beside its steps of the same network, too: those alone, without a
-draw. Programs run in long blocks: in short ones torch's memory, which it asks for anew at every
-call, pushes our weights out of the cache.
+draw. Programs run in long blocks, so that each has its weights in the cache for most of one.
 """
 
 from __future__ import annotations
