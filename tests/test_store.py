@@ -91,6 +91,18 @@ def test_a_missing_or_other_folder_is_told_as_such(tmp_path: Path) -> None:
         store.read_record(tmp_path)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_a_run_folder_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    for name in (store.MODEL, store.METRICS, "config.json"):
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(RunError, match=r"model\.safetensors is not a regular file"):
+        store.read_tensors(tmp_path / store.MODEL)
+    with pytest.raises(RunError, match=r"config\.json is not a regular file"):
+        store.read_record(tmp_path)
+    with pytest.raises(RunError, match=r"metrics\.jsonl"):
+        store.metrics_size(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -410,7 +422,7 @@ def test_a_header_longer_than_its_file_is_not_read(tmp_path: Path, length: int) 
 def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"has no model\.safetensors"):
         store.read_tensors(tmp_path / "model.safetensors")
-    with pytest.raises(RunError, match="cannot read"):
+    with pytest.raises(RunError, match="is not a regular file"):
         store.read_tensors(tmp_path)
 
 

@@ -6,11 +6,12 @@ Not here: what is in the files.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from recurra.errors import RunError
 
@@ -70,8 +71,22 @@ def sync_folder(folder: Path) -> None:
 
 def read_bytes(path: Path) -> bytes:
     """The content of `path`; RunError where it cannot be read."""
+    with opened(path) as file:
+        return file.read()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """`path`, open for reading bytes while the block runs.
+
+    Raises RunError where it is missing, cannot be read, or is no regular file: opening a pipe would
+    wait for ever, and a device has no end.
+    """
     try:
-        return path.read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise RunError(f"{path} is not a regular file: it is no part of a run.")
+        with path.open("rb") as file:
+            yield file
     except FileNotFoundError:
         raise RunError(f"{path.parent} has no {path.name}.") from None
     except OSError as error:

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from recurra.errors import RunError
-from recurra.store.files import Chunk, write_atomic
+from recurra.store.files import Chunk, opened, write_atomic
 
 # The types that NumPy and safetensors share; who has bfloat16 writes float32, which holds it.
 _DTYPES = {
@@ -114,21 +114,14 @@ def read_header(path: Path) -> Header:
 
     Reads no tensor. Raises RunError where the file is missing or anything in it does not fit.
     """
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size < 8:
-                raise _damaged(path, f"{size} bytes are too few for a header")
-            length = int.from_bytes(file.read(8), "little")
-            if length > min(size - 8, _LONGEST_HEADER):
-                raise _damaged(
-                    path, f"its header claims {length:,} bytes and the file has {size:,}"
-                )
-            text = file.read(length)
-    except FileNotFoundError:
-        raise RunError(f"{path.parent} has no {path.name}.") from None
-    except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror}.") from error
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size < 8:
+            raise _damaged(path, f"{size} bytes are too few for a header")
+        length = int.from_bytes(file.read(8), "little")
+        if length > min(size - 8, _LONGEST_HEADER):
+            raise _damaged(path, f"its header claims {length:,} bytes and the file has {size:,}")
+        text = file.read(length)
     return _parsed(path, text, size - 8 - length)
 
 
