@@ -31,7 +31,7 @@ class Pass:
         self.steps, self.tokens = call.sizes(source)
         directions = len(call.reverse)
         self.outputs = call.empty(source, self.steps, self.tokens, directions * call.hidden)
-        shape = (call.batch, call.hidden)
+        shape: tuple[int, ...] = (call.batch, call.hidden)
         if call.stacked:
             shape = (directions, *shape)
         self.final = [source.new_empty(shape) for _ in range(call.kind.fields)]

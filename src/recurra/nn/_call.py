@@ -26,7 +26,7 @@ class Call(NamedTuple):
     batch: int
     packed: PackedSequence | None  # the input, where it was packed
     unbatched: bool
-    state: tuple[Tensor | None, Tensor | None]  # h and c, (L·D, B, H), as they were given
+    state: tuple[Tensor | None, ...]  # h and c, (L·D, B, H), as they were given
     weights: list[tuple[Tensor | None, ...]]  # of each layer and direction, as the node takes them
 
 
