@@ -15,6 +15,7 @@ struct Call {
     Panels weights[2], input;  // input: for x_gates, and going back for the input's gradient
     float *packed[2], *packed_input;
     const float* zeros;  // (4H,)
+    const float* input_starts;  // (G·H,) what the input's products start from, or null
     Index chunk;         // steps whose x_gates are made at a time
     float* x_gates;      // (chunk, B, G·H) where gates are not kept; null: they go to the outputs
     float* scratch;      // gru_reset_before where nothing is kept: gates (B, 3H), then r * h (B, H)
@@ -80,6 +81,8 @@ void prepare(Call<Forward, Row>& call, Index tokens, Workspace& memory) {
     if (job.extra) expect_writes(job.extra, tokens * H);
     if (!job.input) return;
     call.input = panels(GH, job.I, 4, 1);
+    call.input_starts = job.bias;
+    job.bias = nullptr;
     // As many steps as fill a block for each participant: their x_gates are used while they are
     // in its cache.
     const Index rows = job.B / call.plan.shares, blocks = call.plan.by_units ? call.plan.threads : 1;
@@ -107,13 +110,14 @@ void prepare(Call<Backward, Row>& call, Index tokens, Workspace& memory) {
 }
 
 template <class Kind>
-void pack_input(const Forward& job, const Panels& p, float* data, const Part& part) {
-    const float* none = nullptr;
+void pack_input(const Forward& job, const Panels& p, float* data, const float* starts,
+                const Part& part) {
     pack_rows(p, data, part.first(p.count), part.last(p.count), job.weight_ih,
-              Kind::gates * job.H, 1, &none);
+              Kind::gates * job.H, 1, &starts);
 }
 template <class Kind>
-void pack_input(const Backward& job, const Panels& p, float* data, const Part& part) {
+void pack_input(const Backward& job, const Panels& p, float* data, const float*,
+                const Part& part) {
     pack_columns(p, data, part.first(p.count), part.last(p.count), job.weight_ih, job.I);
 }
 
@@ -154,7 +158,8 @@ void run(const Job& given, Panels (*panels_of)(int, Index), Pack&& pack, Share&&
             const Panels& w = call.weights[phase];
             pack(call.job, phase, w, call.packed[phase], part.first(w.count), part.last(w.count));
         }
-        if (call.input.count) pack_input<Kind>(call.job, call.input, call.packed_input, part);
+        if (call.input.count)
+            pack_input<Kind>(call.job, call.input, call.packed_input, call.input_starts, part);
         const Plan& plan = call.plan;
         // by units each has packed just what it multiplies, but for the input's products
         if (!plan.by_units || call.input.count) call.barrier.wait(count);

@@ -108,6 +108,18 @@ def _distance(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("name", kernels.names())
 def test_a_fused_layer_equals_the_float64_reference_in_values_and_gradients(name: str) -> None:
+    _compare_six(name)
+
+
+@pytest.mark.parametrize("name", kernels.names())
+def test_so_does_one_whose_products_over_all_steps_are_torchs(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recurra.fused._forward.LARGE", 0)
+    _compare_six(name)
+
+
+def _compare_six(name: str) -> None:
     rng = np.random.default_rng(0)
     for case in range(6):
         problem = Problem(rng, name, bidirectional=case % 2 == 1)

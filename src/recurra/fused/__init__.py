@@ -14,7 +14,8 @@ from torch import Tensor
 
 from recurra import kernels
 from recurra.cells import Cell, Weights
-from recurra.fused._node import Call, run
+from recurra.fused._call import Call
+from recurra.fused._node import run
 
 __all__ = ["Call", "layer", "run", "takes"]
 

@@ -6,7 +6,7 @@ their gradients, and those over all tokens are torch's GEMMs.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -145,7 +145,8 @@ class _Direction:
     def finish(self, symbols: int) -> Tensor | None:
         """The source's gradient, once the native call is done; torch's GEMMs for the others."""
         if self.by_gemm:
-            assert self.gates is not None and self.h_before is not None
+            assert self.gates is not None
+            assert self.h_before is not None
             d_ih, d_hh, _, _, d_other = self.d_weights
             products.recurrent_gradients(
                 self.call.kind, self.gates, self.extra, self.h_before, d_hh, d_other

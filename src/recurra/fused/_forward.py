@@ -31,7 +31,7 @@ class Pass:
         self.steps, self.tokens = call.sizes(source)
         directions = len(call.reverse)
         self.outputs = call.empty(source, self.steps, self.tokens, directions * call.hidden)
-        shape = (call.batch, call.hidden)
+        shape: tuple[int, ...] = (call.batch, call.hidden)
         if call.stacked:
             shape = (directions, *shape)
         self.final = [source.new_empty(shape) for _ in range(call.kind.fields)]
@@ -42,8 +42,10 @@ class Pass:
         size = self.call.hidden + (0 if first is None else first.shape[1])
         self.by_gemm = self.tokens * call.kind.gates * call.hidden * size >= LARGE
         work: list[kernels.Shape | kernels.Forward] = []
+        held = []  # the call has only addresses
         for index in range(directions):
             x_gates = self._x_gates(weights[EACH * index])
+            held.append(x_gates)
             self._keep(training, None if weights[EACH * index] is None else x_gates)
             self.shapes.append(self._shape(index, x_gates is None))
             work += self.shapes[-1], self._own(index, x_gates)

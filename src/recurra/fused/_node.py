@@ -25,12 +25,12 @@ def run(call: Call, *tensors: Tensor | None) -> tuple[Tensor, ...]:
     source is x (T, B, I), or with weight_ih None x_gates, or with ids a table of them.
     """
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
-        return _Layer.apply(call, *tensors)  # type: ignore[no-untyped-call,no-any-return]
+        return _Sequence.apply(call, *tensors)  # type: ignore[no-untyped-call,no-any-return]
     done = Pass(call, False, tensors)
     return done.outputs, *done.final
 
 
-class _Layer(Function):
+class _Sequence(Function):
     """The node: source, h0, c0 and each direction's weights to outputs and final state."""
 
     @staticmethod

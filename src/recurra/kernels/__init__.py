@@ -2,9 +2,9 @@
 whole network that draws symbols.
 
 Arrays in and out, of NumPy or of torch on the CPU, float32 and C-contiguous; nothing is allocated,
-and the number of threads is an argument. No torch here, no autograd (that is `recurra.fused`), no
-GEMM over all steps: the caller makes x_gates before, and weight gradients after. The C++ is in
-`native/`; docs/kernels.md explains it.
+and the number of threads is an argument. `run_forward` and `run_backward` take addresses unchecked,
+and make x_gates and the weights' gradients too where asked. No torch here, no autograd (that is
+`recurra.fused`). The C++ is in `native/`; docs/kernels.md explains it.
 """
 
 from __future__ import annotations

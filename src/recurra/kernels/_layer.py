@@ -1,4 +1,4 @@
-"""A layer's native call in its own terms: sizes, and addresses of arrays that the caller has checked.
+"""A layer's native call in its own terms: sizes, and addresses of arrays the caller has checked.
 
 `forward` and `backward` in `_sequence.py` check arrays first. `recurra.fused` comes here directly,
 with tensors that it has checked or made itself: at one sequence the checks would take as long as

@@ -26,7 +26,7 @@ class Call(NamedTuple):
     batch: int
     packed: PackedSequence | None  # the input, where it was packed
     unbatched: bool
-    state: tuple[Tensor | None, Tensor | None]  # h and c, (L·D, B, H), as they were given
+    state: tuple[Tensor | None, ...]  # h and c, (L·D, B, H), as they were given
     weights: list[tuple[Tensor | None, ...]]  # of each layer and direction, as the node takes them
 
 
@@ -88,7 +88,9 @@ def run(module: torch.nn.RNNBase, call: Call) -> tuple[Any, tuple[Tensor, ...]]:
         finals.append(final)
         if module.dropout and module.training and depth + 1 < module.num_layers:
             x = torch.dropout(x, module.dropout, True)
-    fields = finals[0] if len(finals) == 1 else [torch.cat(one) for one in zip(*finals, strict=True)]
+    fields = (
+        finals[0] if len(finals) == 1 else [torch.cat(one) for one in zip(*finals, strict=True)]
+    )
     if packed is not None:
         return packed._replace(data=x), tuple(fields)
     if call.unbatched:
@@ -124,16 +126,22 @@ def _cell(mode: str) -> Any:
 
 def _weights(module: torch.nn.RNNBase) -> list[tuple[Tensor | None, ...]]:
     """Each layer's and direction's weight_ih, weight_hh, bias_ih and bias_hh, and none other."""
-    found = []
     own = module._parameters  # what getattr looks up at the end of a long way
-    for suffix in _suffixes(module.num_layers, module.bidirectional):
-        names = [name + suffix for name in (NAMES if module.bias else NAMES[:2])]
-        each = [own[name] if name in own else getattr(module, name) for name in names]
-        found.append((*each, None, None, None)[:5])
-    return found
+    return [
+        (*(own[name] if name in own else getattr(module, name) for name in names), *absent)
+        for names, absent in _names(module.num_layers, module.bidirectional, module.bias)
+    ]
 
 
 @cache
-def _suffixes(layers: int, bidirectional: bool) -> tuple[str, ...]:
+def _names(
+    layers: int, bidirectional: bool, bias: bool
+) -> list[tuple[tuple[str, ...], tuple[None, ...]]]:
+    """Of each layer and direction: its parameters' names, and a None for each that it has not."""
+    of_each = NAMES if bias else NAMES[:2]
     ways = ("", "_reverse") if bidirectional else ("",)
-    return tuple(f"_l{depth}{way}" for depth in range(layers) for way in ways)
+    return [
+        (tuple(f"{name}_l{depth}{way}" for name in of_each), (None,) * (5 - len(of_each)))
+        for depth in range(layers)
+        for way in ways
+    ]
