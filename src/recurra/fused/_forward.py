@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recurra import kernels
 from recurra.fused import _products as products
-from recurra.fused._call import EACH, LARGE, Call, address
+from recurra.fused._call import EACH, LARGE, MANY, WIDEST, Call, address
 
 
 class Pass:
@@ -39,8 +39,10 @@ class Pass:
         self.extra: list[Tensor | None] = []  # (N, H) a direction
         self.shapes: list[kernels.Shape] = []
         first = weights[0]
-        size = self.call.hidden + (0 if first is None else first.shape[1])
-        self.by_gemm = self.tokens * call.kind.gates * call.hidden * size >= LARGE
+        wide = 0 if first is None else first.shape[1]
+        macs = self.tokens * call.kind.gates * call.hidden * (call.hidden + wide)
+        few_kept = not training and self.tokens >= MANY and wide <= WIDEST
+        self.by_gemm = macs >= LARGE and not few_kept
         work: list[kernels.Shape | kernels.Forward] = []
         held = []  # the call has only addresses
         for index in range(directions):
