@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "sets.hpp"
+#include "step.hpp"
 
 namespace nb = nanobind;
 using namespace recurra;
@@ -22,10 +23,11 @@ T* at(Address address) {
     return reinterpret_cast<T*>(address);
 }
 
-void check_ids(const Forward& job, Index symbols) {
-    for (Index i = 0; job.ids && i < job.T * job.B; ++i)
-        if (job.ids[i] < 0 || job.ids[i] >= symbols)
-            throw std::out_of_range("id " + std::to_string(job.ids[i]) +
+// Null is no ids at all.
+void check_ids(const Index* ids, Index count, Index lowest, Index symbols) {
+    for (Index i = 0; ids && i < count; ++i)
+        if (ids[i] < lowest || ids[i] >= symbols)
+            throw std::out_of_range("id " + std::to_string(ids[i]) +
                                     " is out of range: the table has " + std::to_string(symbols) +
                                     " rows");
 }
@@ -46,7 +48,7 @@ void run_forward(int cell, Index T, Index B, Index H, Address lengths, bool reve
                       at<float>(outputs), at<float>(hN), at<float>(cN), at<float>(gates),
                       at<float>(extra)};
     nb::gil_scoped_release released;
-    check_ids(job, symbols);
+    check_ids(job.ids, job.T * job.B, 0, symbols);
     chosen_set().forward(job);
 }
 
@@ -92,6 +94,25 @@ void apply(int function, Address x, Address out, Index n) {
     chosen_set().apply(function, at<const float>(x), at<float>(out), n);
 }
 
+void nats(Index tokens, Index symbols, Address logits, Address targets, Address nats,
+          Address gradient, float scale, int threads) {
+    const Nats job{tokens,           symbols,             at<const float>(logits),
+                   at<const Index>(targets), at<double>(nats), at<float>(gradient),
+                   scale,            threads};
+    nb::gil_scoped_release released;
+    check_ids(job.targets, tokens, -1, symbols);
+    chosen_set().nats(job);
+}
+
+void sum_rows(Index count, Index width, Address rows, Address ids, Index symbols, Address sums,
+              int threads) {
+    const RowSums job{count,   width,           at<const float>(rows), at<const Index>(ids),
+                      symbols, at<float>(sums), threads};
+    nb::gil_scoped_release released;
+    check_ids(job.ids, count, 0, symbols);
+    chosen_set().sum_rows(job);
+}
+
 std::vector<std::string> available() {
     std::vector<std::string> names;
     for (const Set* set : available_sets()) names.emplace_back(set->name);
@@ -105,6 +126,8 @@ NB_MODULE(_native, module) {
     module.def("forward", run_forward);
     module.def("backward", run_backward);
     module.def("apply", apply);
+    module.def("nats", nats);
+    module.def("sum_rows", sum_rows);
     nb::class_<Sampler>(module, "Sampler").def("run", run_sampler);
     module.def("sampler", make_sampler, nb::rv_policy::take_ownership);
     module.def("available", available);

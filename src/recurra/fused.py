@@ -217,7 +217,9 @@ class _Sequence(Function):
 
 
 def _table_gradient(symbols: int, ids: Tensor, flat: Tensor) -> Tensor:
-    return flat.new_zeros(symbols, flat.shape[1]).index_add_(0, ids.flatten(), flat)
+    sums = flat.new_empty(symbols, flat.shape[1])
+    kernels.sum_rows(flat, ids.flatten(), sums, threads=torch.get_num_threads())
+    return sums
 
 
 def _recurrent_gradients(
