@@ -18,16 +18,23 @@ float largest(const float* x, Index n) {
         const Vec some = load(x + at);
         most = some > most ? some : most;
     }
-    float found = most[0];
-    for (int lane = 1; lane < lanes; ++lane) found = most[lane] > found ? most[lane] : found;
+    float parts[lanes];
+    store(parts, most);
+    for (int half = lanes / 2; half; half /= 2)
+        for (int i = 0; i < half; ++i)
+            parts[i] = parts[i + half] > parts[i] ? parts[i + half] : parts[i];
+    float found = parts[0];
     for (; at < n; ++at) found = x[at] > found ? x[at] : found;
     return found;
 }
 
-double sum(Vec x) {
-    double total = 0;
-    for (int lane = 0; lane < lanes; ++lane) total += x[lane];
-    return total;
+// In halves: lane after lane each addition would wait for the one before.
+float sum(Vec x) {
+    float parts[lanes];
+    store(parts, x);
+    for (int half = lanes / 2; half; half /= 2)
+        for (int i = 0; i < half; ++i) parts[i] += parts[i + half];
+    return parts[0];
 }
 
 // The first n lanes, the others zero.
@@ -47,14 +54,14 @@ double token_nats(const float* logits, Index V, Index target, float* gradient, f
         if (gradient) store(gradient + at, e, V - at);
         sums += e;
     }
-    const double total = sum(sums);
+    const float total = sum(sums);
     if (gradient) {
-        const float factor = (float)(scale / total);
+        const float factor = scale / total;
         for (Index at = 0; at < V; at += lanes)
             store(gradient + at, factor * load(gradient + at, V - at), V - at);
         gradient[target] -= scale;
     }
-    return log(total) + ((double)high - (double)logits[target]);
+    return log((double)total) + ((double)high - (double)logits[target]);
 }
 
 template <class Job, class Share>

@@ -62,5 +62,7 @@ def sum_rows(rows: Array, ids: Array, sums: Array, *, threads: int = 1) -> None:
 def _matrix(what: str, array: Array) -> tuple[int, int]:
     shape = tuple(array.shape)
     if len(shape) != 2 or shape[1] < 1:
-        raise ShapeError(f"{what} must have two axes, the last of 1 or more, but has shape {shape}.")
+        raise ShapeError(
+            f"{what} must have two axes, the last of 1 or more, but has shape {shape}."
+        )
     return shape
