@@ -87,9 +87,10 @@ def test_the_bits_do_not_depend_on_threads_or_alignment() -> None:
         nats = kernels.nats(rows, targets, gradient=gradient, threads=threads)
         kernels.sum_rows(rows, np.maximum(targets, 0), sums, threads=threads)
         results.append((nats, gradient, sums))
-    for other in results[1:]:
-        for first, second in zip(results[0], other, strict=True):
-            assert np.array_equal(first, second)
+    for nats, gradient, sums in results[1:]:
+        assert np.array_equal(nats, results[0][0])
+        assert np.array_equal(gradient, results[0][1])
+        assert np.array_equal(sums, results[0][2])
 
 
 def test_logits_that_overflow_the_exponential_give_finite_nats() -> None:

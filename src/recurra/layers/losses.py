@@ -62,7 +62,7 @@ class _MeanNats(Function):
         return logits.new_tensor(nats.sum() / count if count else float("nan"))
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_nats: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
         return gradient * d_nats, None, None
