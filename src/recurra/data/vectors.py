@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from recurra.data.examples import Examples
 from recurra.errors import DataError
+from recurra.text.files import opened
 from recurra.text.reading import read_text
 
 _DAMAGED = (ValueError, OSError, EOFError, KeyError, MemoryError, NotImplementedError, SyntaxError)
@@ -100,7 +101,8 @@ def kept(path: Path, sequences: list[NDArray[Any]], labels: list[str]) -> Exampl
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an .npz file by name; DataError where it is damaged or would be unpickled."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with opened(path) as raw:
+            file = np.load(raw, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise DataError(f"{path} is one array: save it with numpy.savez under its name.")
             return {name: file[name] for name in file.files}
@@ -114,8 +116,6 @@ def _refuse(path: Path, error: Exception) -> NoReturn:
             f"{path} holds Python objects or no arrays at all, and nothing is ever unpickled: save "
             "plain arrays (x, lengths, y) with numpy.savez."
         ) from None
-    if isinstance(error, FileNotFoundError | PermissionError):
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
     why = str(error) or type(error).__name__
     raise DataError(f"{path} is damaged, or not an .npz file: {why}.") from None
 

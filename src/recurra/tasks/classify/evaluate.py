@@ -63,8 +63,10 @@ def _examples(
     rows = [row for row, given in enumerate(examples.inputs) if _key(given) not in trained]
     if not rows:
         raise DataError(f"{split}: every input in it stands in the training part, too.")
-    left_out = len(examples) - len(rows)
-    notes.append(f"{left_out:,} examples were left out: their input stands in the training part.")
+    notes.append(
+        f"{len(examples) - len(rows):,} of {len(examples):,} examples left out: their input stands "
+        "in the training part."
+    )
     return examples.take(rows), f"{split}, without repeated inputs", notes
 
 
