@@ -57,7 +57,7 @@ class Run:
         self,
         prompt: str = "",
         *,
-        length: int = 200,
+        length: int | None = None,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -65,8 +65,12 @@ class Run:
         seed: int = 0,
         count: int = 1,
         context: str | None = None,
+        label: str | None = None,
     ) -> Sample | Samples:
-        """The prompt continued by `length` symbols: a Sample, or a list where count > 1."""
+        """The prompt continued by `length` symbols: a Sample, or a list where count > 1.
+
+        `length` None: 200; where sequences end (names), all up to the end. `label`: of which class.
+        """
         drawn = sampling.sample(
             self.model,
             prompt,
@@ -78,11 +82,17 @@ class Run:
             seed=seed,
             count=count,
             context=context,
+            label=label,
         )
         return drawn[0] if count == 1 else Samples(drawn)
 
     def beam(
-        self, prompt: str = "", *, length: int = 200, width: int = 4, context: str | None = None
+        self,
+        prompt: str = "",
+        *,
+        length: int | None = None,
+        width: int = 4,
+        context: str | None = None,
     ) -> Samples:
         """The likeliest continuations a beam finds, best first; they repeat more than samples."""
         found = sampling.beam(self.model, prompt, length=length, width=width, context=context)
@@ -92,13 +102,14 @@ class Run:
         self,
         prompt: str = "",
         *,
-        length: int = 200,
+        length: int | None = None,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
         stop: str | Sequence[str] = (),
         seed: int = 0,
         context: str | None = None,
+        label: str | None = None,
     ) -> Iterator[str]:
         """The text of `sample` with these arguments, piece by piece as it is drawn."""
         return sampling.stream(
@@ -111,11 +122,12 @@ class Run:
             stop=(stop,) if isinstance(stop, str) else tuple(stop),
             seed=seed,
             context=context,
+            label=label,
         )
 
-    def score(self, text: str, context: str | None = None) -> Score:
+    def score(self, text: str, context: str | None = None, label: str | None = None) -> Score:
         """What the model gives the text: nats in all, a token, and each token's."""
-        return scoring.score(self.model, text, context=context)
+        return scoring.score(self.model, text, context, label)
 
     def evaluate(self, *files: str | Path, **asked: Any) -> Evaluation:
         """The figures on `files`, or on the run's own held-out part; `asked`: the task's flags."""
