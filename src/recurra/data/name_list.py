@@ -1,17 +1,16 @@
-"""Lists of names: read from files, a line each, and held out by a seed. No torch.
+"""Lists of names, with classes or without: read from files, and held out by a seed. No torch.
 
 A name is any short text on one line. How names become symbols and batches is the task's.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from recurra.config import option, require
-from recurra.data import builtin, holdout
+from recurra.data import builtin, holdout, labelled
+from recurra.data.examples import Columns, Examples
 from recurra.data.holdout import Held
 from recurra.errors import DataError
 from recurra.text import files
@@ -26,6 +25,14 @@ class NameData:
     encoding: str | None = option(
         None, "of the files; none: UTF-8, or UTF-16 with its mark", why="nothing is guessed"
     )
+    classes: bool = option(
+        False,
+        "names have classes: a .csv, .tsv or .jsonl names them in a column, other files are one "
+        "class each",
+        why="most lists have none",
+    )
+    text_column: str = option("name", "with classes: the column of the names", why="what it holds")
+    label_column: str = option("label", "with classes: their column", why="the usual name")
     max_length: int = option(
         1000,
         "characters a name may have; a longer one is refused",
@@ -69,54 +76,71 @@ class NameList:
 
 
 def read(data: NameData, given: Sequence[str], progress: Progress | None = None) -> NameList:
-    """The names in the files, a line each; the built-in list where none is given.
+    """The names in the files; the built-in list where none is given.
 
+    A name is a line; with `classes`, a row or a line of a file a class, as `labelled` reads them.
     Blanks around a name are cut off, empty lines left out. A name that stands twice counts twice.
     Raises DataError for what is not text, a list without a name, and a name that is too long.
     """
     if not given:
+        require(not data.classes, "classes", data.classes, "the built-in names have none")
         names, source = builtin.names()
         return NameList(names, (), (source,))
-    paths = files.expand(given)
-    found: list[str] = []
-    empty = 0
-    for path, number, line in _lines(paths, data.encoding, progress):
-        if len(line) > data.max_length:
-            raise DataError(
-                f"{path}, line {number}: a name of {len(line):,} characters, {line[:20]!r}…, and "
-                f"at most {data.max_length:,} are taken. Leave it out, or raise --max-length; "
-                "a running text is for recurra train lm."
-            )
-        if line:
-            found.append(line)
-        else:
-            empty += 1
-    sources = tuple(files.describe(path) for path in paths)
-    if not found:
+    found = _with_classes(data, given) if data.classes else _lines(data, given, progress)
+    sources = tuple(files.describe(path) for path in found.files)
+    kept: list[str] = []
+    labels: list[str] = []
+    for number, (name, place) in enumerate(zip(found.inputs, found.places, strict=True)):
+        if not isinstance(name, str):
+            raise DataError(f"{place}: a name must be text, and these are vectors.")
+        if name := name.strip():
+            _check(name, place, data.max_length)
+            kept.append(name)
+            labels += found.labels[number : number + 1]
+    if not kept:
         raise DataError(f"{', '.join(source.name for source in sources)}: there is no name in it.")
-    return NameList(tuple(found), (), sources, tuple(_notes(found, empty)))
+    empty = found.left_out + len(found.inputs) - len(kept)
+    return NameList(tuple(kept), tuple(labels), sources, tuple(_notes(kept, labels, empty)))
 
 
-def _lines(
-    paths: Sequence[Path], encoding: str | None, progress: Progress | None
-) -> Iterator[tuple[Path, int, str]]:
-    """(file, number of the line from 1, the line without blanks around it); no last empty line."""
+def _with_classes(data: NameData, given: Sequence[str]) -> Examples:
+    return labelled.read(given, Columns(data.text_column, data.label_column, None, data.encoding))
+
+
+def _lines(data: NameData, given: Sequence[str], progress: Progress | None) -> Examples:
+    """Every line of the files, without labels; no empty one behind a file's last line end."""
+    paths = files.expand(given)
+    lines: list[str] = []
+    places: list[str] = []
     done, total = 0, sum(path.stat().st_size for path in paths)
     for path in paths:
-        text = "".join(chunks([path], encoding))
-        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        for number, line in enumerate(lines, start=1):
-            if line or number < len(lines):
-                yield path, number, line.strip()
+        text = "".join(chunks([path], data.encoding))
+        own = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+        lines += own
+        places += [f"{path}, line {number}" for number in range(1, len(own) + 1)]
         done += path.stat().st_size
         if progress:
             progress(done, total)
+    return Examples(lines, [], places, tuple(paths))
 
 
-def _notes(names: Sequence[str], empty: int) -> Iterator[str]:
+def _check(name: str, place: str, longest: int) -> None:
+    """DataError for what is too long to be a name, and for a quoted cell of several lines."""
+    if len(name) > longest:
+        raise DataError(
+            f"{place}: a name of {len(name):,} characters, {name[:20]!r}…, and at most "
+            f"{longest:,} are taken. Leave it out, or raise --max-length; a running text is for "
+            "recurra train lm."
+        )
+    if "\n" in name or "\r" in name:
+        raise DataError(f"{place}: {name[:40]!r} has a line end in it, and a name is one line.")
+
+
+def _notes(names: Sequence[str], labels: Sequence[str], empty: int) -> Iterator[str]:
     if empty:
         yield "1 empty line is left out." if empty == 1 else f"{empty:,} empty lines are left out."
-    if repeated := len(names) - len(Counter(names)):
+    entries = list(zip(names, labels, strict=True)) if labels else names
+    if repeated := len(entries) - len(set(entries)):
         yield (
             f"{repeated:,} of {len(names):,} names repeat another: a name counts as often as it "
             "stands, and held-out ones may be trained on, too."

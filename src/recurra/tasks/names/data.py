@@ -17,6 +17,7 @@ from recurra.data import name_list
 from recurra.data.name_list import NameList
 from recurra.data.padded import PaddedBatches, Rows, pad
 from recurra.errors import DataError
+from recurra.naming import CLASSES
 from recurra.rng import Streams
 from recurra.runtime import CONTEXT, STOP, resolve, start
 from recurra.task import Prepared
@@ -71,7 +72,7 @@ def encode(found: NameList, tokenizer: Tokenizer) -> Symbols:
         return Symbols(targets, begins, np.full(len(found.names), stop, np.int64))
     known = tokenizer.special
     if not found.labels:
-        raise DataError("the names have no classes, and those trained on had: give --label-column.")
+        raise DataError("the names have no classes, and those trained on had.")
     lacking = [label for label in found.labels if start.symbol(label) not in known]
     if lacking:
         have = ", ".join(start.labels(list(known)))
@@ -120,5 +121,6 @@ def prepare(
             "train_names": len(rows),
             "valid_names": len(held.valid),
             "test_names": len(held.test),
+            **({CLASSES: start.labels(list(tokenizer.special))} if tokenizer.special else {}),
         },
     )
