@@ -115,11 +115,16 @@ def with_special(tokenizer: CharTokenizer, special: Iterable[str]) -> CharTokeni
     return CharTokenizer(Vocabulary([*vocabulary.symbols, *new], vocabulary.unknown))
 
 
-def fit(texts: Iterable[str], min_count: int, max_vocab: int | None) -> CharTokenizer:
-    """The sorted characters of the texts; with the unknown symbol only where some were left out."""
+def fit(
+    texts: Iterable[str], min_count: int, max_vocab: int | None, unknown: bool = False
+) -> CharTokenizer:
+    """The sorted characters of the texts; with the unknown symbol where some were left out.
+
+    `unknown`: with it in any case.
+    """
     counts = count(texts)
     kept = choose(counts, max_vocab, min_count)
-    if len(kept) == len(counts):
+    if len(kept) == len(counts) and not unknown:
         return CharTokenizer(Vocabulary(kept))
     known = {symbol: n for symbol, n in counts.items() if symbol != UNKNOWN}
     kept = choose(known, None if max_vocab is None else max_vocab - 1, min_count)

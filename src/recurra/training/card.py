@@ -10,6 +10,7 @@ from torch import nn
 from recurra import runtime, store
 from recurra.config import from_json, options, to_json
 from recurra.naming import writing_commands
+from recurra.results import counted
 from recurra.task import Task
 from recurra.training.budget import longer
 from recurra.training.records import Records
@@ -71,10 +72,8 @@ def _result(result: dict[str, Any]) -> str:
 
 def _evaluation(evaluation: dict[str, Any]) -> str:
     lines = [f"- {name}: {value:.4f}" for name, value in evaluation["figures"].items()]
-    return (
-        f"## {evaluation['split'].capitalize()}, {evaluation['tokens']:,} tokens\n\n"
-        + "\n".join(lines)
-    )
+    size = counted(evaluation["tokens"], evaluation.get("unit", "token"))
+    return f"## {evaluation['split'].capitalize()}, {size}\n\n" + "\n".join(lines)
 
 
 def _settings(record: store.RunRecord, task: Task) -> str:
