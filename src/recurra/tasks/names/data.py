@@ -110,7 +110,9 @@ def prepare(
     return Prepared(
         config=dataclasses.replace(config, model=resolve(config.model)),
         assets=tokenizer,
-        train=PaddedBatches(symbols.lengths(rows), config.training.batch_size, streams.order, make),
+        train=PaddedBatches(
+            symbols.lengths(rows), config.training.batch_size, streams.order, make, pool=1
+        ),
         valid=Part(symbols, held.valid) if len(held.valid) else None,
         sources=found.sources,
         notes=(*found.notes, *held.notes),
