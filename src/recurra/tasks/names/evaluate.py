@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,9 @@ def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> Evaluatio
         "nats_per_name": math.fsum(nats) / len(rows),
     }
     if old is not None:
-        new = ~np.isin(_keys(found)[rows], _keys(found)[old])
+        entries = list(zip(found.names, found.labels or repeat(""), strict=False))
+        known = {entries[row] for row in old}
+        new = np.array([entries[row] not in known for row in rows])
         figures["share_of_names_trained_on"] = 1 - float(new.mean())
         if 0 < new.sum() < len(rows):
             figures["nats_per_token_with_stop_new_names"] = float(nats[new].sum()) / int(
@@ -98,9 +101,3 @@ def _part(
     if not len(rows):
         raise DataError(f"{folder} has no {split} part: nothing was held out for it.")
     return rows, None if split == "train" else held.train, f"the {split} part"
-
-
-def _keys(found: NameList) -> NDArray[np.str_]:
-    """What makes two entries of the list the same: name and class."""
-    labels = found.labels or ("",) * len(found.names)
-    return np.array([f"{label}\n{name}" for label, name in zip(labels, found.names, strict=True)])
