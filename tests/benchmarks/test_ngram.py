@@ -66,7 +66,8 @@ def test_after_any_history_of_a_name_probabilities_sum_to_one(
     ngram: ModuleType, order: int
 ) -> None:
     model = ngram.KneserNey.of_names(["anna", "bo", "ann"], order, set("anbox"))
-    for history in ((), (ngram.START,), (ngram.START, "a"), ("n", "x")):
+    histories: list[tuple[str, ...]] = [(), (ngram.START,), (ngram.START, "a"), ("n", "x")]
+    for history in histories:
         history = history[-(order - 1) :] if order > 1 else ()
         total = math.fsum(model.probability(one, history) for one in model.vocabulary)
         assert math.isclose(total, 1.0, rel_tol=1e-12)  # float64 sums of six terms
