@@ -106,7 +106,7 @@ def test_a_padded_batch_is_each_name_alone() -> None:
     total = sum(float(one.mean_nats.detach()) * one.tokens for one in alone)
     # float32 products in batches of other sizes: some roundings of 6e-8 a step
     assert float(together.mean_nats.detach()) * 19 == pytest.approx(total, rel=1e-6)
-    together.mean_nats.backward()
+    together.mean_nats.backward()  # type: ignore[no-untyped-call]
     gradients = [parameter.grad for parameter in model.parameters()]
     model.zero_grad()
     torch.stack([one.mean_nats * one.tokens / 19 for one in alone]).sum().backward()  # type: ignore[no-untyped-call]

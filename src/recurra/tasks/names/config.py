@@ -13,11 +13,11 @@ SPLITS = ("auto", "train", "valid", "test", "all")
 
 
 def _network() -> NetworkSettings:
-    return NetworkSettings(hidden_size=256, embedding_size=64, dropout=0.3)
+    return NetworkSettings(dropout=0.3)
 
 
 def _training() -> Training:
-    return Training(batch_size=64, validate_every=200, sample_every=1000)
+    return Training(validate_every=100, sample_every=500)
 
 
 @dataclass(frozen=True, kw_only=True)
