@@ -191,9 +191,9 @@ def test_a_class_says_what_kind_of_name_is_written(classed: Path, tmp_path: Path
     assert run.score("an", label="x").total_nats < run.score("an", label="y").total_nats
     assert run.score("an", label="x").context == "<x>"
     assert run.record.facts["classes"] == ["x", "y"]
-    for label in (None, "z"):
+    for refused in (None, "z"):
         with pytest.raises(ConfigError, match=r"give --label, one of x, y|unknown label 'z'"):
-            run.sample(label=label)
+            run.sample(label=refused)
     assert run.evaluate(classed).tokens == sum(
         len(r.split(",")[0]) + 1 for r in CLASSED.split()[1:]
     )

@@ -13,7 +13,7 @@ SPLITS = ("auto", "train", "valid", "test", "all")
 
 
 def _network() -> NetworkSettings:
-    return NetworkSettings(dropout=0.3)
+    return NetworkSettings(dropout=0.1)
 
 
 def _training() -> Training:
