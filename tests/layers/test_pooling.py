@@ -51,7 +51,7 @@ def test_mean_and_max_are_over_the_real_steps_alone() -> None:
         outputs = outputs - 3 * (outputs != 0)  # all real values below zero: padding would win
         found = pooling(outputs, LENGTHS).numpy()
         for row, length in enumerate(LENGTHS.tolist()):
-            expected = reduce(outputs[:length, row].numpy(), axis=0)  # type: ignore[operator]
+            expected = reduce(outputs[:length, row].numpy(), axis=0)
             # float64 sums of six numbers in another order
             np.testing.assert_allclose(found[row], expected, rtol=1e-13)
 

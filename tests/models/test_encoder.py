@@ -56,7 +56,7 @@ def test_the_weights_are_named_and_shaped_as_expected(
     for settings in ({"num_layers": 2}, {"bidirectional": False}):
         model = built(size, cell=cell, pooling=pooling, **settings)
         found = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-        asked = EncoderSettings(cell=cell, pooling=pooling, hidden_size=8, **settings)  # type: ignore[arg-type]
+        asked = EncoderSettings(cell=cell, pooling=pooling, hidden_size=8, **settings)
         assert found == expected_shapes(asked, size, CLASSES)
 
 
