@@ -5,7 +5,7 @@ Each kind is in a file of its own (_char, _word, _bytes); nothing here knows how
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from recurra.errors import ConfigError, RunError, unknown
@@ -68,6 +68,16 @@ def extend(
     if isinstance(tokenizer, _word.WordTokenizer):
         return _word.extend(tokenizer, texts, min_count, max_vocab)
     return tokenizer
+
+
+def with_special(tokenizer: Tokenizer, special: Sequence[str]) -> Tokenizer:
+    """The tokenizer of characters with these special symbols behind its own, where it lacks them.
+
+    Each has a name of two characters or more, so that it is none of a text's own symbols.
+    """
+    assert isinstance(tokenizer, _char.CharTokenizer)
+    assert all(len(symbol) > 1 for symbol in special)
+    return _char.with_special(tokenizer, special)
 
 
 def from_json(data: bytes) -> Tokenizer:
