@@ -137,7 +137,9 @@ def read_corpus(data: Data, names: Sequence[str], seed: int) -> Corpus:
         train_share, valid_share = data.train_fraction, data.valid_fraction
         shares = (train_share, valid_share, max(0.0, round(1 - train_share - valid_share, 9)))
         held = holdout.by_seed(len(main), shares, seed)
-        train, valid, test = ([main[row] for row in rows] for rows in (held.train, held.valid, held.test))
+        train, valid, test = (
+            [main[row] for row in rows] for rows in (held.train, held.valid, held.test)
+        )
         notes = held.notes
     scheme = spans.scheme_of([sentence.tags for sentence in train])
     train, repairs = _repaired(train, scheme)
