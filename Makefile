@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-slow check clean
+.PHONY: setup demo test test-slow check sanitize arm64 clean
 
 setup: .venv/.ready
 
@@ -32,6 +32,13 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The native kernels: under the sanitizers, and compiled for arm64 under an emulator
+sanitize: setup
+	tools/sanitize
+
+arm64:
+	tools/arm64
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""Recurra from Python: `train`, `resume`, `load` and the `Run` they give.
+"""Recurra from Python: `train` and `resume`, and from `run.py` what they give: a `Run`, or `load`.
 
 Torch is imported when something is trained or evaluated, not before.
 """
@@ -6,21 +6,18 @@ Torch is imported when something is trained or evaluated, not before.
 from __future__ import annotations
 
 import dataclasses
-import html
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra import __version__, store
 from recurra.config import from_json, require, to_json, updated
 from recurra.data.same import require_readable, require_same
-from recurra.errors import ConfigError, MissingExtraError
+from recurra.errors import ConfigError
 from recurra.naming import absolute, as_command, default_folder
 from recurra.recipe import Recipe, read_recipe
-from recurra.results import Evaluation, Sample, Samples, Score
 from recurra.rng import Streams
-from recurra.runtime import LanguageModel, sampling, scoring
+from recurra.run import Run, load, task_of
 from recurra.text.files import printable
 from recurra.training.lines import Lines
 from recurra.training.settings import BUDGETS
@@ -30,115 +27,10 @@ if TYPE_CHECKING:
     import torch
 
     from recurra.task import Prepared, Task
-    from recurra.training.loop import Outcome
 
 __all__ = ["Run", "load", "resume", "train"]
 
 DEVICES = ("auto", "cpu", "cuda")
-
-
-class Run:
-    """A run folder, opened: ask it for samples, scores, figures and answers."""
-
-    def __init__(self, folder: str | Path, outcome: Outcome | None = None) -> None:
-        self.folder = Path(folder)
-        self.record = store.read_record(self.folder)
-        self.outcome = outcome  # how training ended, where it was this process that trained
-        self._model: LanguageModel | None = None
-
-    @property
-    def model(self) -> LanguageModel:
-        """The language model on NumPy; RunError where the run is of another kind."""
-        if self._model is None:
-            self._model = LanguageModel.open(self.folder)
-        return self._model
-
-    def sample(
-        self,
-        prompt: str = "",
-        *,
-        length: int = 200,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        stop: str | Sequence[str] = (),
-        seed: int = 0,
-        count: int = 1,
-        context: str | None = None,
-    ) -> Sample | Samples:
-        """The prompt continued by `length` symbols: a Sample, or a list where count > 1."""
-        drawn = sampling.sample(
-            self.model,
-            prompt,
-            length=length,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            stop=(stop,) if isinstance(stop, str) else tuple(stop),
-            seed=seed,
-            count=count,
-            context=context,
-        )
-        return drawn[0] if count == 1 else Samples(drawn)
-
-    def beam(
-        self, prompt: str = "", *, length: int = 200, width: int = 4, context: str | None = None
-    ) -> Samples:
-        """The likeliest continuations a beam finds, best first; they repeat more than samples."""
-        found = sampling.beam(self.model, prompt, length=length, width=width, context=context)
-        return Samples(found)
-
-    def stream(
-        self,
-        prompt: str = "",
-        *,
-        length: int = 200,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        stop: str | Sequence[str] = (),
-        seed: int = 0,
-        context: str | None = None,
-    ) -> Iterator[str]:
-        """The text of `sample` with these arguments, piece by piece as it is drawn."""
-        return sampling.stream(
-            self.model,
-            prompt,
-            length=length,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            stop=(stop,) if isinstance(stop, str) else tuple(stop),
-            seed=seed,
-            context=context,
-        )
-
-    def score(self, text: str, context: str | None = None) -> Score:
-        """What the model gives the text: nats in all, a token, and each token's."""
-        return scoring.score(self.model, text, context=context)
-
-    def evaluate(self, *files: str | Path, **asked: Any) -> Evaluation:
-        """The figures on `files`, or on the run's own held-out part; `asked`: the task's flags."""
-        task = _task(self.record.task)
-        asking = updated(task.Evaluating(), asked)
-        return task.evaluate(self.folder, [str(file) for file in files], asking)
-
-    def predict(self, inputs: Sequence[Any], **asked: Any) -> list[Any]:
-        """One answer an input; `asked`: the task's flags of `predict`."""
-        task = _task(self.record.task)
-        asking = updated(task.Answering(), asked)
-        return task.predict(self.folder, inputs, asking)
-
-    def __repr__(self) -> str:
-        return f"<Run {self.folder}: {self.record.task}>"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{self.record.task} in <code>{html.escape(str(self.folder))}</code></p>"
-
-
-def load(folder: str | Path) -> Run:
-    """The run in a folder; RunError where it is not one."""
-    return Run(folder)
 
 
 def train(
@@ -167,7 +59,7 @@ def train(
         raise ConfigError("say which task to train: `recurra list tasks` shows them.")
     if task is not None and recipe.task not in (None, task):
         raise ConfigError(f"{config} is a recipe for {recipe.task!r}, not for {task!r}.")
-    chosen = _task(name)
+    chosen = task_of(name)
     names = [absolute(file) for file in files or recipe.files]
     seed = seed if seed is not None else recipe.seed or 0
     require(type(seed) is int and 0 <= seed < 2**63, "seed", seed, "must be a whole number from 0")
@@ -224,7 +116,7 @@ def resume(
     """
     folder = Path(run)
     record = store.read_record(folder)
-    task = _task(record.task)
+    task = task_of(record.task)
     config = _config(task, folder, record)
     given = [absolute(file) for file in files] or record.given
     budget = {"steps": steps, "epochs": epochs, "minutes": minutes}
@@ -270,18 +162,6 @@ def _fit(
         resume=not new,
     )
     return Run(folder, outcome)
-
-
-def _task(name: str) -> Task:
-    try:
-        from recurra import tasks
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise MissingExtraError(
-            'training and evaluation need torch: pip install "recurra[torch]"'
-        ) from None
-    return tasks.load(name)
 
 
 def _device(name: str) -> torch.device:

@@ -34,6 +34,10 @@ class MissingExtraError(RecurraError):
     """Something that an optional dependency does, and it is not installed."""
 
 
+class DisagreementError(RecurraError):
+    """Two programs that were to be compared in speed do not compute the same."""
+
+
 class DivergedError(RecurraError):
     """Training stopped because its loss became NaN, infinite or far worse than at the start."""
 

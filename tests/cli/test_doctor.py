@@ -12,6 +12,7 @@ import pytest
 import recurra
 from recurra import kernels
 from recurra.cli import doctor, main
+from recurra.layers import cudnn
 
 
 def test_json_has_a_key_for_each_thing_examined(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,8 +58,14 @@ def test_without_kernels_one_line_says_why_and_another_which_path_is_taken(
 ) -> None:
     monkeypatch.setenv("RECURRA_KERNELS", "off")
     assert line_of("kernels", capsys).endswith("not used: RECURRA_KERNELS=off")
-    line = line_of("recurrence", capsys)
-    assert line.endswith("a loop of steps over torch's operations, on every device")
+    on_cuda, otherwise, _ = doctor.examined()["recurrence"]
+    assert on_cuda.endswith("cuDNN, through torch")
+    assert otherwise == "all else: a loop of steps over torch's operations"
+
+
+def test_the_cells_that_go_to_cudnn_are_named() -> None:
+    (line,) = (one for one in doctor.examined()["recurrence"] if one.startswith("cuda"))
+    assert f"({', '.join(sorted(cudnn.MODES))})" in line
 
 
 def test_a_missing_extra_says_what_it_is_for_and_how_to_get_it(

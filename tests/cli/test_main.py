@@ -17,7 +17,7 @@ from recurra.cli.examples import EXAMPLES
 from recurra.errors import RunError
 
 Refusal = Callable[..., str]
-VERBS = ("train", "resume", "evaluate", "sample", "score", "predict", "list", "doctor")
+VERBS = ("train", "resume", "evaluate", "sample", "score", "predict", "bench", "list", "doctor")
 
 
 def run_recurra(*argv: str, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -68,8 +68,8 @@ def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_unknown_verb_is_refused_with_the_nearest(refusal: Refusal) -> None:
     assert refusal("trian", "x") == (
-        "unknown command 'trian'. Have: train, resume, evaluate, sample, score, predict, list, "
-        "doctor. Did you mean 'train'?"
+        "unknown command 'trian'. Have: train, resume, evaluate, sample, score, predict, bench, "
+        "list, doctor. Did you mean 'train'?"
     )
 
 

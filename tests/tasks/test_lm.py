@@ -19,7 +19,9 @@ from recurra import store
 from recurra.config import from_json, updated
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.naming import default_folder
+from recurra.results import Sample
 from recurra.rng import Streams
+from recurra.runtime import LanguageModel, sampling
 from recurra.tasks import load
 from recurra.training.watch import Progress, Quiet
 
@@ -86,6 +88,39 @@ def test_evaluate_is_the_sum_of_score_over_the_whole_split(verse: Path, tmp_path
     assert math.isclose(
         whole.figures["nats_per_token_stateful"], scored.nats_per_token, rel_tol=1e-6
     )
+
+
+@pytest.mark.parametrize("windows", [0, 16], ids=["stateful", "windows"])
+def test_evaluate_says_what_int8_weights_cost(verse: Path, tmp_path: Path, windows: int) -> None:
+    run = recurra.train("lm", verse, out=tmp_path / "run", steps=60, **SMALL)
+    asked = {"split": "all", "windows": windows} | ({"window_count": 40} if windows else {})
+    plain, both = run.evaluate(**asked), run.evaluate(**asked, int8=True)
+    protocol = "windows_16" if windows else "stateful"
+    figures = dict(both.figures)
+    rounded = figures.pop(f"nats_per_token_{protocol}_int8")
+    lost = figures.pop(f"nats_lost_to_int8_{protocol}")
+    assert figures == dict(plain.figures)
+    assert lost == rounded - figures[f"nats_per_token_{protocol}"]
+    if not windows:
+        scored = run.score(VERSE * 40, int8=True)
+        # the same rounded network read in other stretches: its sums differ in their last bits
+        assert math.isclose(rounded, scored.nats_per_token, rel_tol=1e-6)
+
+
+def test_a_run_draws_with_int8_weights_what_the_rounded_model_draws(
+    verse: Path, tmp_path: Path
+) -> None:
+    run = recurra.train("lm", verse, out=tmp_path / "run", steps=60, **SMALL)
+    model = LanguageModel.open(run.folder, int8=True)
+    asked: dict[str, Any] = {"length": 40, "seed": 3}
+    (expected,) = sampling.sample(model, "the", **asked)
+    assert run.sample("the", **asked, int8=True) == expected
+    assert "".join(run.stream("the", **asked, int8=True)) == expected.text
+    exact = run.sample("the", **asked)
+    assert isinstance(exact, Sample)
+    assert exact.nats != expected.nats
+    (beam, *_) = run.beam("the", length=10, int8=True)
+    assert beam == sampling.beam(model, "the", length=10, width=4)[0]
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])

@@ -24,6 +24,7 @@ VERBS = {
     "sample": "Write text with a language model.",
     "score": "Say how likely texts are to a language model; rank several.",
     "predict": "Answer inputs with a run whose task answers.",
+    "bench": "Measure speed here beside the programs it replaces.",
     "list": "List the cells or the tasks there are.",
     "doctor": "Show versions, devices, threads and how the recurrence is run.",
 }
@@ -36,6 +37,7 @@ USAGE = {
     "sample": "RUN [flags]",
     "score": "RUN TEXT … [flags]",
     "predict": "RUN INPUT … | --file F | - [flags]",
+    "bench": "layers|training|sampling|textbook [flags]",
     "list": "cells|tasks [flags]",
     "doctor": "[flags]",
 }
@@ -113,6 +115,10 @@ def _verb(name: str, rest: list[str]) -> Verb:
 
         make = answer.evaluate_verb if name == "evaluate" else answer.predict_verb
         return make(answer.choose_run(rest))
+    if name == "bench":
+        from recurra.cli.bench import bench
+
+        return bench
     if name == "list":
         from recurra.cli.listing import list_verb
 

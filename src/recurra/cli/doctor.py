@@ -66,14 +66,15 @@ def _recurrence() -> list[str]:
     """The rule by which a layer finds its path, as it applies here."""
     reference = "a loop of steps over torch's operations"
     sampling = "sampling and scoring: a loop of steps over NumPy's"
+    cuda = "cuda, a cell that torch has (gru, irnn, lstm, relu_rnn, rnn): cuDNN, through torch"
     if kernels.why_missing() is not None:
-        return [f"{reference}, on every device", sampling]
+        return [cuda, f"all else: {reference}", sampling]
     native = "cpu, float32, a cell with a kernel and not a subclass of it: the native kernels"
     drop_ins = "recurra.nn: the same; torch's own for all else and a large LSTM outside training"
     drawn = (
         "sampling and scoring: the native kernels for a cell with one, else NumPy's loop of steps"
     )
-    return [native, f"all else: {reference}", drop_ins, drawn]
+    return [native, cuda, f"all else: {reference}", drop_ins, drawn]
 
 
 def _extra(name: str) -> str:

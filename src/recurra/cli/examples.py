@@ -46,6 +46,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "recurra predict runs/mine --file inputs.jsonl --json",
         "recurra predict runs/mine - < lines.txt",
     ),
+    "bench": (
+        "recurra bench layers --threads 2",
+        'recurra bench layers --only "train LSTM" --seconds 20 --json',
+        "recurra bench layers --random 40      # and the lowest ratios among them",
+        "recurra bench training",
+    ),
     "list": ("recurra list tasks", "recurra list cells --json"),
     "doctor": ("recurra doctor", "recurra doctor --json"),
 }

@@ -1,7 +1,8 @@
 """The recurrent stack: layers over each other, one or two directions, lengths, state in and out.
 
-The loop over time is `layer.py`'s. Embedding and projection onto the vocabulary, and dropout on the
-stack's input and output, are a model's: here `dropout` stands between layers alone.
+The loop over time is `layer.py`'s, and on CUDA `cudnn.py`'s. Embedding and projection onto the
+vocabulary, and dropout on the stack's input and output, are a model's: here `dropout` stands
+between layers alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from recurra import rng as random
 from recurra.cells import Cell
 from recurra.config import require
 from recurra.errors import ShapeError
+from recurra.layers import cudnn
 from recurra.layers.dropout import Dropout
 from recurra.layers.layer import Layer
 from recurra.shapes import check_shape
@@ -104,6 +106,8 @@ class Stack(nn.Module):
         def first(layer: Layer, before: Any) -> tuple[Tensor, Any]:
             return layer(x, before, lengths)  # type: ignore[no-any-return]
 
+        if cudnn.takes(self.cell, x, *self.parameters()):
+            return self._run_cudnn(x, state, lengths, generator)
         return self._run((len(x), x.shape[1]), first, state, lengths, generator)
 
     def forward_ids(
@@ -127,6 +131,14 @@ class Stack(nn.Module):
         def first(layer: Layer, before: Any) -> tuple[Tensor, Any]:
             return layer.forward_ids(ids, embedding, before, lengths)
 
+        if cudnn.takes(self.cell, ids, *self.parameters()):
+            if embedding is None:
+                x = nn.functional.one_hot(ids, self.input_size).to(
+                    self.layers(0)[0].weights.weight_ih.dtype
+                )
+            else:
+                x = nn.functional.embedding(ids, embedding)
+            return self._run_cudnn(x, state, lengths, generator)
         return self._run((len(ids), ids.shape[1]), first, state, lengths, generator)
 
     def _run(
@@ -138,11 +150,7 @@ class Stack(nn.Module):
         generator: torch.Generator | None,
     ) -> tuple[Tensor, StackState]:
         """Outputs and final state; `first` runs a layer of depth 0 from a state, sizes (T, B)."""
-        steps, batch = sizes
-        if steps == 0:
-            raise ShapeError(f"x must have at least one step but has shape (0, {batch}, …).")
-        _check_lengths(lengths, steps, batch)
-        before = self.initial_state(batch) if state is None else self._checked(state, batch)
+        before = self._begin(sizes, state, lengths)
         after: list[Any] = []
         x: Tensor | None = None  # what a layer above others reads; the first have it in `first`
         for depth in range(self.num_layers):
@@ -156,6 +164,39 @@ class Stack(nn.Module):
             if depth + 1 < self.num_layers:
                 x = self.dropout(outputs, generator)
         return outputs, tuple(after)
+
+    def _run_cudnn(
+        self,
+        x: Tensor,
+        state: StackState | None,
+        lengths: Tensor | None,
+        generator: torch.Generator | None,
+    ) -> tuple[Tensor, StackState]:
+        """Outputs and final state; one call for all layers, a call each where dropout stands."""
+        before = self._begin((len(x), x.shape[1]), state, lengths)
+        directions = self.num_directions
+        dropped = self.training and self.dropout.probability > 0
+        depths = 1 if dropped else self.num_layers  # in a call
+        after: list[Any] = []
+        for depth in range(0, self.num_layers, depths):
+            if depth:
+                x = self.dropout(x, generator)
+            layers = [one for d in range(depth, depth + depths) for one in self.layers(d)]
+            start = before[len(after) : len(after) + len(layers)]
+            weights = [layer.weights for layer in layers]
+            x, final = cudnn.run(self.cell, weights, x, start, lengths, directions)
+            after += final
+        return x, tuple(after)
+
+    def _begin(
+        self, sizes: tuple[int, int], state: StackState | None, lengths: Tensor | None
+    ) -> StackState:
+        """The state that a call over T steps of B sequences starts from; the checks of both."""
+        steps, batch = sizes
+        if steps == 0:
+            raise ShapeError(f"x must have at least one step but has shape (0, {batch}, …).")
+        _check_lengths(lengths, steps, batch)
+        return self.initial_state(batch) if state is None else self._checked(state, batch)
 
     def _checked(self, state: Sequence[Sequence[Tensor]], batch: int) -> StackState:
         """`state` as the cell's named tuples; plain tuples of the same tensors pass too."""

@@ -90,6 +90,7 @@ class Evaluating:
     windows: int = option(0, "0: every token once, state carried; N: random windows of N tokens")
     window_count: int = option(1000, "how many random windows; their spread gives the error")
     seed: int = option(0, "of the random windows")
+    int8: bool = option(False, "also with weights rounded to 8 bits, and what that costs")
 
     def __post_init__(self) -> None:
         require(self.split in SPLITS, "split", self.split, f"must be one of {', '.join(SPLITS)}")

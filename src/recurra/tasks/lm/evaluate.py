@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from recurra import store
 from recurra.config import from_json
@@ -26,29 +27,44 @@ from recurra.text.tokenizers import read as read_tokenizer
 def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> Evaluation:
     """Nats, bits and perplexity a token of the run in `folder` on a split of its own text.
 
-    With `files`, on all of their text instead. Raises DataError where that part does not exist.
+    With `files`, on all of their text instead. With `asked.int8` also the nats with weights
+    rounded to int8, and how many more those are. Raises DataError where that part does not exist.
     """
     model = LanguageModel.open(folder)
     ids, split = split_tokens(folder, files, asked.split)
-    if asked.windows:
-        windows = scoring.evaluate_windows(
-            model, ids, window=asked.windows, count=asked.window_count, seed=asked.seed
-        )
-        protocol, nats, tokens = f"windows_{asked.windows}", windows.nats_per_token, windows.tokens
-        error = windows.standard_error
-        extra = {} if error is None else {f"standard_error_{protocol}": error}
-    else:
-        stream = scoring.evaluate_stream(model, ids, context=model.context)
-        protocol, nats, tokens = "stateful", stream.nats_per_token, stream.tokens
-        extra = {}
-    figures = {
-        f"nats_per_token_{protocol}": nats,
-        **extra,
+    protocol, nats, error, tokens = _read(model, ids, asked)
+    figures = {f"nats_per_token_{protocol}": nats}
+    if error is not None:
+        figures[f"standard_error_{protocol}"] = error
+    if asked.int8:
+        rounded = _read(LanguageModel.open(folder, int8=True), ids, asked).nats_per_token
+        figures[f"nats_per_token_{protocol}_int8"] = rounded
+        figures[f"nats_lost_to_int8_{protocol}"] = rounded - nats
+    figures |= {
         f"bits_per_token_{protocol}": nats / math.log(2),
         f"perplexity_{protocol}": math.exp(min(nats, 700.0)),
         **_shares(ids, model.tokenizer),
     }
     return Evaluation(figures, split, tokens)
+
+
+class _Reading(NamedTuple):
+    protocol: str
+    nats_per_token: float
+    standard_error: float | None
+    tokens: int
+
+
+def _read(model: LanguageModel, ids: Array, asked: Evaluating) -> _Reading:
+    """What the model gives the tokens, by the protocol that is asked for."""
+    if not asked.windows:
+        stream = scoring.evaluate_stream(model, ids, context=model.context)
+        return _Reading("stateful", stream.nats_per_token, None, stream.tokens)
+    windows = scoring.evaluate_windows(
+        model, ids, window=asked.windows, count=asked.window_count, seed=asked.seed
+    )
+    protocol = f"windows_{asked.windows}"
+    return _Reading(protocol, windows.nats_per_token, windows.standard_error, windows.tokens)
 
 
 def read_config(folder: Path) -> Config:

@@ -1,0 +1,97 @@
+"""`bench textbook`: min-char-rnn's iteration in our layers beside the lecture's NumPy program.
+
+Theirs is `recurra.textbook.MinCharRNN`, float64 as the lecture has it. Ours does the same in
+float32 by `training.step.take`: one-hot input, loss summed over the chunk, gradients cut to ±5,
+Adagrad.
+
+The learning rate is .01 for both. At the lecture's .1 the first steps throw the network into a
+state in which float32 and float64 part within five iterations; an iteration costs the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from recurra import rng
+from recurra.bench.agreement import largest, require_same
+from recurra.bench.comparison import Case, Comparison
+from recurra.bench.ids import ALPHABET, VOCAB_SIZE, text_like
+from recurra.bench.training import CPU, live
+from recurra.data.streams import TokenStreams
+from recurra.models.language_model import LanguageModel
+from recurra.runtime.settings import NetworkSettings
+from recurra.task import Loss
+from recurra.tasks.lm import task as lm
+from recurra.textbook import MinCharRNN
+from recurra.training import step
+from recurra.training.settings import Training
+
+HIDDEN, LENGTH = 100, 25  # the lecture's
+RATE = 0.01  # Adagrad's
+CHUNKS = 20_000  # of the text; then both begin again
+TOLERANCE = 1e-3  # nats a character, over CHECKED iterations in float32 and float64
+CHECKED = 50  # iterations
+NAMES = {  # in our model: in the lecture's
+    "recurrent.l0.weight_ih": "Wxh",
+    "recurrent.l0.weight_hh": "Whh",
+    "recurrent.l0.bias": "bh",
+    "projection.weight": "Why",
+    "projection.bias": "by",
+}
+
+
+class SummedTask(lm.LanguageModelTask):
+    """The language model with the lecture's loss: summed over the chunk, not averaged."""
+
+    def loss(
+        self, model: nn.Module, batch: Any, carried: Any, generator: torch.Generator | None
+    ) -> Loss:
+        mean = super().loss(model, batch, carried, generator)
+        return Loss(mean.mean_nats * mean.tokens, mean.tokens, mean.carried)
+
+
+def cases() -> list[Case]:
+    """The lecture's sizes."""
+    return [case(HIDDEN, LENGTH)]
+
+
+def case(hidden: int, length: int) -> Case:
+    """The comparison for so many units and characters a chunk."""
+    name = f"min-char-rnn iteration H={hidden} T={length} V={VOCAB_SIZE}"
+    return Case(name, lambda: _comparison(hidden, length))
+
+
+def _comparison(hidden: int, length: int) -> Comparison:
+    ids = text_like(length * CHUNKS + 1)
+    text = "".join(ALPHABET[index] for index in ids)
+    theirs = MinCharRNN(text, hidden, length, RATE)
+    ids = np.array(theirs.data, np.uint16)
+    training = Training(optimizer="adagrad", learning_rate=RATE, clip_norm=None, clip_value=5.0)
+    streams = TokenStreams(ids, 1, length, rng.generator(0, "order"))
+    alive = live(_model(theirs), training, streams)
+    task = SummedTask()
+
+    def ours() -> float:
+        return step.take(task, alive, training, training.learning_rate, CPU).loss_nats
+
+    losses = {"losses": [ours() / length for _ in range(CHECKED)]}
+    expected = {"losses": [theirs.step() / length for _ in range(CHECKED)]}
+    who = "the lecture's program"
+    worst = require_same(who, losses, expected, largest, TOLERANCE)
+    same = f"losses of {CHECKED} iterations: {worst:.1e} nats a character apart, "
+    same += f"at most {TOLERANCE:g}"
+    return Comparison(ours, {"NumPy textbook": theirs.step}, same, "iteration", tokens=length)
+
+
+def _model(theirs: MinCharRNN) -> LanguageModel:
+    """The same network with the same weights."""
+    hidden, symbols = theirs.parameters["Wxh"].shape
+    settings = NetworkSettings(cell="rnn", hidden_size=hidden, embedding_size=0)
+    model = LanguageModel(settings, symbols, rng.generator(0, "init"))
+    weights = {ours: torch.from_numpy(theirs.parameters[name]) for ours, name in NAMES.items()}
+    model.load_state_dict(weights)
+    return model
