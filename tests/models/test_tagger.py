@@ -24,7 +24,10 @@ def _model(**changes: object) -> Tagger:
 def _sentences() -> Sentences:
     """Lengths 5, 1 and 3; six different words of one to four letters."""
     rng = np.random.default_rng(1)
-    draw = lambda high, shape: torch.from_numpy(rng.integers(0, high, shape))  # noqa: E731
+
+    def draw(high: int, shape: tuple[int, ...]) -> Tensor:
+        return torch.from_numpy(rng.integers(0, high, shape))
+
     return Sentences(
         words=draw(WORDS, (5, 3)),
         lengths=torch.tensor([5, 1, 3]),

@@ -78,16 +78,10 @@ def test_parts_of_speech_are_learned_by_heart(tmp_path: Path) -> None:
         "tag", data, out=tmp_path / "run", steps=60, train_fraction=1.0, valid_fraction=0.0,
         **SMALL, watcher=Quiet(),
     )  # fmt: skip
-    (answer,) = run.predict([_input("the cat sleeps")])
+    (answer,) = run.predict(["the cat sleeps"])
     assert answer == Tagged(("the", "cat", "sleeps"), ("DET", "NOUN", "VERB"), None)
     assert str(answer) == "the/DET cat/NOUN sleeps/VERB"
     assert run.evaluate(split="train").figures["accuracy"] == 1.0
-
-
-def _input(text: str) -> Any:
-    from recurra.tasks.tag.config import Input
-
-    return Input(text=text)
 
 
 @pytest.mark.parametrize("step", [3, 7, 15])
@@ -195,12 +189,12 @@ def test_bad_files_are_told_in_one_line(tmp_path: Path, text: str, message: str)
 def test_a_sentence_without_a_word_is_refused(tmp_path: Path) -> None:
     run = recurra.train("tag", out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
     with pytest.raises(DataError, match="input 2 has no word in it"):
-        run.predict([_input("a b"), _input("  ")])
+        run.predict(["a b", "  "])
 
 
 def test_a_very_long_sentence_and_a_very_long_word_are_tagged(tmp_path: Path) -> None:
     run = recurra.train("tag", out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
-    long, letters = run.predict([_input("a " * 20_000), _input("a" * 100_000)])
+    long, letters = run.predict(["a " * 20_000, "a" * 100_000])
     assert len(long.tags) == 20_000
     assert len(letters.tags) == 1
 
@@ -223,7 +217,7 @@ def test_a_damaged_inventory_is_told_in_one_line(
     run = recurra.train("tag", out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
     (run.folder / "inventory.json").write_bytes(damage)
     with pytest.raises(RunError, match=message) as caught:
-        run.predict([_input("a")])
+        run.predict(["a"])
     assert "\n" not in str(caught.value)
 
 
