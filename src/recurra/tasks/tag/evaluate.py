@@ -49,16 +49,24 @@ def evaluate(folder: Path, names: Sequence[str], asked: Evaluating) -> Evaluatio
 
 
 def predict(folder: Path, inputs: Sequence[Input]) -> list[Tagged]:
-    """A tag for each word, what stands between blanks; DataError for an input without one."""
+    """A tag for each word, what stands between blanks; DataError for an input without one.
+
+    Tags of spans are given by the rules of the run's scheme.
+    """
     config, model, known = opened(folder)
     sentences = [Sentence(tuple(one.text.split()), ()) for one in inputs]
     for number, sentence in enumerate(sentences, start=1):
         if not sentence.words:
             raise DataError(f"input {number} has no word in it.")
     numbered = Numbered(sentences, known, lowercase=config.data.lowercase)
+    answers = zip(sentences, tagged(model, numbered), strict=True)
+    if known.scheme is None:
+        return [Tagged(sentence.words, tuple(tags), None) for sentence, tags in answers]
     return [
-        Tagged(sentence.words, tuple(tags), tuple(spans.spans(tags)) if known.scheme else None)
-        for sentence, tags in zip(sentences, tagged(model, numbered), strict=True)
+        Tagged(
+            sentence.words, tuple(spans.repaired(tags, known.scheme)[0]), tuple(spans.spans(tags))
+        )
+        for sentence, tags in answers
     ]
 
 
