@@ -17,18 +17,19 @@ class Evaluation:
     split: str  # which part, in words
     tokens: int  # how many predictions the figures are over
     notes: tuple[str, ...] = ()
+    unit: str = "token"  # what one prediction is about
 
     def json(self) -> dict[str, Any]:
         """The result as JSON values."""
         return {
             "split": self.split,
-            "tokens": self.tokens,
+            f"{self.unit}s": self.tokens,
             **self.figures,
             "notes": list(self.notes),
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.split}: {_tokens(self.tokens)}"]
+        lines = [f"{self.split}: {counted(self.tokens, self.unit)}"]
         lines += [f"  {key:<32} {value:.4f}" for key, value in self.figures.items()]
         return "\n".join([*lines, *self.notes])
 
@@ -87,7 +88,7 @@ class Score:
         return (
             f"{self.total_nats:.3f} nats, {self.nats_per_token:.4f} a token "
             f"({self.bits_per_token:.4f} bits, perplexity {self.perplexity:.3f}) "
-            f"over {_tokens(len(self.nats))}: {self.text!r}"
+            f"over {counted(len(self.nats), 'token')}: {self.text!r}"
         )
 
     def _repr_html_(self) -> str:
@@ -133,54 +134,9 @@ class Samples(list[Sample]):
         return "".join(one._repr_html_() for one in self) + said
 
 
-@dataclass(frozen=True)
-class Tagged:
-    """A sentence with a tag for each word; spans where the tags are of spans."""
-
-    words: tuple[str, ...]
-    tags: tuple[str, ...]
-    spans: tuple[tuple[int, int, str], ...] | None  # start, end (not in it), type; None: no spans
-
-    def json(self) -> dict[str, Any]:
-        """The result as JSON values."""
-        result: dict[str, Any] = {"words": list(self.words), "tags": list(self.tags)}
-        if self.spans is not None:
-            result["spans"] = [
-                {"start": start, "end": end, "type": kind, "text": " ".join(self.words[start:end])}
-                for start, end, kind in self.spans
-            ]
-        return result
-
-    def __str__(self) -> str:
-        if self.spans is None:
-            return " ".join(
-                f"{word}/{tag}" for word, tag in zip(self.words, self.tags, strict=True)
-            )
-        return " ".join(f"[{text} {kind}]" if kind else text for text, kind in self._pieces())
-
-    def _repr_html_(self) -> str:
-        if self.spans is None:
-            pairs = zip(self.words, self.tags, strict=True)
-            marked = [f"{escape(word)}<sub>{escape(tag)}</sub>" for word, tag in pairs]
-        else:
-            marked = [
-                f"<mark>{escape(text)} <sub>{escape(kind)}</sub></mark>" if kind else escape(text)
-                for text, kind in self._pieces()
-            ]
-        return f"<p>{' '.join(marked)}</p>"
-
-    def _pieces(self) -> list[tuple[str, str]]:
-        """The text of each span with its type, and of each word outside with none."""
-        pieces, at = [], 0
-        for start, end, kind in self.spans or ():
-            pieces += [(word, "") for word in self.words[at:start]]
-            pieces.append((" ".join(self.words[start:end]), kind))
-            at = end
-        return pieces + [(word, "") for word in self.words[at:]]
-
-
-def _tokens(count: int) -> str:
-    return "1 token" if count == 1 else f"{count:,} tokens"
+def counted(count: int, unit: str) -> str:
+    """'1 token', '1,000 tokens'."""
+    return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"
 
 
 def _table(rows: list[tuple[str, str]], caption: str) -> str:

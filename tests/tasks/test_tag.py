@@ -15,7 +15,7 @@ from recurra import store
 from recurra.cli import main
 from recurra.data.sentences import as_columns, sentences
 from recurra.errors import ConfigError, DataError, RunError
-from recurra.results import Tagged
+from recurra.tasks.tag.answer import Tagged
 from recurra.training.watch import Progress, Quiet
 
 SMALL: dict[str, Any] = {

@@ -15,8 +15,9 @@ from recurra.data.same import require_readable, require_same
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.models.size import require_room
 from recurra.models.tagger import Tagger, shapes
-from recurra.results import Evaluation, Tagged
+from recurra.results import Evaluation
 from recurra.tasks.tag import inventory, spans
+from recurra.tasks.tag.answer import Tagged
 from recurra.tasks.tag.config import Config, Evaluating, Input
 from recurra.tasks.tag.data import Numbered, read_corpus, read_file
 from recurra.tasks.tag.inventory import Inventory
