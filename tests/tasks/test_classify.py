@@ -242,6 +242,12 @@ def test_class_weights_make_every_class_count_alike(tmp_path: Path) -> None:
     )
     assert abs(float(loss.mean_nats.detach()) - float(reference)) < 1e-6  # float32 means of 8
     assert loss.tokens == 8
+    (rows,) = np.nonzero(batch.classes == 1)
+    alone = type(batch)(batch.values[:, rows], *(part[rows] for part in batch[1:]))
+    # of one class alone, each of its examples counts alike: the plain mean
+    plain = torch.nn.functional.cross_entropy(logits[rows], torch.from_numpy(alone.classes))
+    weighted = task.loss(model, alone, None, None).mean_nats.detach()
+    assert abs(float(weighted) - float(plain)) < 1e-6
 
 
 def rng() -> np.random.Generator:
@@ -418,6 +424,12 @@ def test_labels_that_are_numbers_are_in_their_order_and_the_scale_is_kept(
 ) -> None:
     x = np.random.default_rng(0).normal(3, 2, (60, 4, 2))
     np.savez(tmp_path / "a.npz", x=x, y=np.arange(60) % 12)
+    task = load("classify")
+    whole = recurra.config.updated(task.Config(), {"train_fraction": 1, "valid_fraction": 0})
+    values = task.prepare(whole, [str(tmp_path / "a.npz")], Streams(0)).train.next().values
+    # float32 means of 60 sequences of 4 steps
+    np.testing.assert_allclose(values.mean((0, 1)), [0, 0], atol=1e-6)
+    np.testing.assert_allclose(values.std((0, 1)), [1, 1], atol=1e-6)
     run = recurra.train("classify", tmp_path / "a.npz", out=tmp_path / "run", steps=1, **SMALL)
     kept = json.loads((run.folder / "labels.json").read_text())
     assert kept["labels"] == [str(number) for number in range(12)]

