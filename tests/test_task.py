@@ -36,7 +36,7 @@ def test_an_input_is_itself_its_fields_in_order_or_a_table_of_them() -> None:
         (("Sonnets", "many"), "input.pages = 'many': must be int, not str"),
         ({"title": "Sonnets"}, "input lacks pages"),
         ({"titel": "Sonnets", "pages": 1}, "unknown setting input.titel. Did you mean 'title'"),
-        (7, "input = 7: must be a table"),
+        (("Sonnets",), r"must be the fields of Book\(title, pages\)"),
     ],
 )
 def test_what_fits_in_no_way_is_refused(given: object, message: str) -> None:

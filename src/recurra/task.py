@@ -73,20 +73,20 @@ class Validation:
 
 
 def as_input(kind: type[Any], given: object) -> Any:
-    """`given` as a task's Input: one already, a table of its fields, or their values in order.
+    """A text, a tuple or a table (dict) of its fields as a task's Input; anything else as it is.
 
-    A text is the value of the one field there is. Raises ConfigError where it fits in no way.
+    A text is the value of the one field there is. What a task takes beside its Input, as arrays, is
+    its own business. Raises ConfigError for fields that do not fit.
     """
-    if isinstance(given, kind):
+    if isinstance(given, dict):
+        return from_json(kind, given, "input")
+    if not isinstance(given, str | tuple):
         return given
+    row = (given,) if isinstance(given, str) else given
     names = [item.name for item in fields(kind)]
-    values = given
-    if isinstance(given, str | tuple):
-        row = (given,) if isinstance(given, str) else given
-        wanted = f"{kind.__name__}({', '.join(names)})"
-        require(len(row) == len(names), "input", given, f"must be the fields of {wanted}")
-        values = dict(zip(names, row, strict=True))
-    return from_json(kind, values, "input")
+    wanted = f"{kind.__name__}({', '.join(names)})"
+    require(len(row) == len(names), "input", given, f"must be the fields of {wanted}")
+    return from_json(kind, dict(zip(names, row, strict=True)), "input")
 
 
 class Task(Protocol):

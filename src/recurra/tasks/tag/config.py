@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from recurra.config import option, require
+from recurra.data.splits import shares
 from recurra.models.tagger import TaggerSettings
 from recurra.training.settings import Training
 
@@ -42,6 +43,9 @@ class Data:
     valid_fraction: float = option(
         0.1, "share that is validated on; the rest is test", why="where no files say"
     )
+    split_seed: int = option(
+        0, "of that draw; --seed leaves it as it is", why="runs of other seeds can be compared"
+    )
     valid_file: str | None = option(
         None, "validate on this file instead of a share", why="not every corpus has one"
     )
@@ -51,10 +55,8 @@ class Data:
 
     def __post_init__(self) -> None:
         require(self.min_count >= 1, "min_count", self.min_count, "must be 1 or more")
-        train, valid = self.train_fraction, self.valid_fraction
-        require(0 < train <= 1, "train_fraction", train, "must be in (0, 1]")
-        require(0 <= valid < 1, "valid_fraction", valid, "must be in [0, 1)")
-        require(train + valid <= 1 + 1e-9, "valid_fraction", valid, "leaves more than the whole")
+        require(self.split_seed >= 0, "split_seed", self.split_seed, "must not be negative")
+        shares(self.train_fraction, self.valid_fraction)
 
 
 def _training() -> Training:

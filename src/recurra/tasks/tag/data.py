@@ -17,6 +17,7 @@ from recurra.config import require
 from recurra.data import holdout
 from recurra.data import sentences as builtin
 from recurra.data.padded import PaddedBatches, Rows, pad
+from recurra.data.splits import shares
 from recurra.models.tagger import Sentences
 from recurra.rng import Streams
 from recurra.task import Prepared, Source
@@ -106,7 +107,7 @@ class Numbered:
         return np.array([self._places[word] for word in words], np.int64)
 
 
-def read_corpus(data: Data, names: Sequence[str], seed: int) -> Corpus:
+def read_corpus(data: Data, names: Sequence[str]) -> Corpus:
     """The parts: of the files as `data` says, or of the built-in sentences where none is named.
 
     Tags of spans that break their scheme are repaired in the part that is learned from, and a note
@@ -134,9 +135,8 @@ def read_corpus(data: Data, names: Sequence[str], seed: int) -> Corpus:
     if data.valid_file is not None:
         train, valid, test = main, *held_out
     else:
-        train_share, valid_share = data.train_fraction, data.valid_fraction
-        shares = (train_share, valid_share, max(0.0, round(1 - train_share - valid_share, 9)))
-        held = holdout.by_seed(len(main), shares, seed)
+        parts = shares(data.train_fraction, data.valid_fraction)
+        held = holdout.by_seed(len(main), parts, data.split_seed)
         train, valid, test = (
             [main[row] for row in rows] for rows in (held.train, held.valid, held.test)
         )
@@ -161,7 +161,7 @@ def prepare(
 ) -> Prepared[Batch]:
     """The run's data; `assets` as the Task protocol has them."""
     data = config.data
-    corpus = read_corpus(data, names, streams.seed)
+    corpus = read_corpus(data, names)
     if assets is None or extend:
         known = inventory.learned(
             corpus.train,
