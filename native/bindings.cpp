@@ -6,8 +6,10 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <stdexcept>
 
+#include "plan.hpp"
 #include "sets.hpp"
 
 namespace nb = nanobind;
@@ -22,6 +24,79 @@ T* at(Address address) {
     return reinterpret_cast<T*>(address);
 }
 
+// Numbers and addresses one after another out of a tuple.
+class Reader {
+public:
+    explicit Reader(nb::handle tuple) : tuple_(nb::cast<nb::tuple>(tuple)) {}
+
+    Index number() { return nb::cast<Index>(tuple_[next_++]); }
+
+    template <class T>
+    T* array() {
+        return at<T>(nb::cast<Address>(tuple_[next_++]));
+    }
+    Layout layout() {
+        const Index step = number();
+        return {step, number()};
+    }
+
+private:
+    nb::tuple tuple_;
+    std::size_t next_ = 0;
+};
+
+// The order of recurra.kernels' Layer; the last number is how many tokens packed arrays have.
+Shape read_shape(Reader& from) {
+    Shape to{};
+    to.cell = static_cast<Cell>(from.number());
+    to.T = from.number();
+    to.B = from.number();
+    to.H = from.number();
+    to.lengths = from.array<const Index>();
+    to.batch_sizes = from.array<const Index>();
+    to.order = from.array<const Index>();
+    to.reverse = from.number() != 0;
+    to.threads = std::max((int)from.number(), 1);
+    to.weight_hh = from.array<const float>();
+    to.weight_hn = from.array<const float>();
+    to.I = from.number();
+    to.input = from.array<const float>();
+    to.input_at = from.layout();
+    to.weight_ih = from.array<const float>();
+    to.h0 = from.array<const float>();
+    to.c0 = from.array<const float>();
+    to.outputs_at = from.layout();
+    return to;
+}
+
+void check(const Shape& job, Index tokens) {
+    for (Index b = 0; job.lengths && b < job.B; ++b)
+        if (job.lengths[b] < 0 || job.lengths[b] > job.T) {
+            const auto [low, high] = std::minmax_element(job.lengths, job.lengths + job.B);
+            throw std::invalid_argument("lengths must be 0 to T=" + std::to_string(job.T) +
+                                        " but reach from " + std::to_string(*low) + " to " +
+                                        std::to_string(*high) + ".");
+        }
+    if (!job.batch_sizes) return;
+    Index sum = 0, before = job.B;
+    for (Index t = 0; t < job.T; ++t) {
+        const Index size = job.batch_sizes[t];
+        if (size < 1 || size > before)
+            throw std::invalid_argument("batch_sizes must fall from B=" + std::to_string(job.B) +
+                                        " and stay above 0 but hold " + std::to_string(size) +
+                                        " after " + std::to_string(before) + ".");
+        sum += before = size;
+    }
+    if (sum != tokens)
+        throw std::invalid_argument("batch_sizes must sum to the " + std::to_string(tokens) +
+                                    " rows of the data but sum to " + std::to_string(sum) + ".");
+    for (Index b = 0; job.order && b < job.B; ++b)
+        if (job.order[b] < 0 || job.order[b] >= job.B)
+            throw std::invalid_argument("the order of the sequences must be of 0 to " +
+                                        std::to_string(job.B - 1) + " but holds " +
+                                        std::to_string(job.order[b]) + ".");
+}
+
 void check_ids(const Forward& job, Index symbols) {
     for (Index i = 0; job.ids && i < job.T * job.B; ++i)
         if (job.ids[i] < 0 || job.ids[i] >= symbols)
@@ -30,37 +105,65 @@ void check_ids(const Forward& job, Index symbols) {
                                     " rows");
 }
 
-Shape shape(int cell, Index T, Index B, Index H, Address lengths, bool reverse, int threads,
-            Address weight_hh, Address weight_hn) {
-    return {static_cast<Cell>(cell), T, B, H, at<const Index>(lengths), reverse,
-            threads < 1 ? 1 : threads, at<const float>(weight_hh), at<const float>(weight_hn)};
+// A direction's shape tuple and its own tuple, then perhaps the other direction's.
+void run_forward(nb::args given) {
+    std::vector<Forward> jobs;
+    std::vector<Index> symbols, tokens;
+    for (std::size_t i = 0; i + 1 < given.size(); i += 2) {
+        Reader shape(given[i]), from(given[i + 1]);
+        Forward to{read_shape(shape)};
+        tokens.push_back(shape.number());
+        to.x = from.array<const float>();
+        to.ids = from.array<const Index>();
+        symbols.push_back(from.number());
+        to.bias = from.array<const float>();
+        to.bias_hh = from.array<const float>();
+        to.bias_hn = from.array<const float>();
+        to.outputs = from.array<float>();
+        to.hN = from.array<float>();
+        to.cN = from.array<float>();
+        to.gates = from.array<float>();
+        to.extra = from.array<float>();
+        jobs.push_back(to);
+    }
+    nb::gil_scoped_release released;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        check(jobs[i], tokens[i]);
+        check_ids(jobs[i], symbols[i]);
+    }
+    run_directions(jobs.data(), jobs.size(), chosen_set().forward);
 }
 
-void run_forward(int cell, Index T, Index B, Index H, Address lengths, bool reverse, int threads,
-                 Address weight_hh, Address weight_hn, Address x, Address ids, Index symbols,
-                 Address bias, Address bias_hn, Address h0, Address c0, Address outputs, Address hN,
-                 Address cN, Address gates, Address extra) {
-    const Forward job{shape(cell, T, B, H, lengths, reverse, threads, weight_hh, weight_hn),
-                      at<const float>(x), at<const Index>(ids), at<const float>(bias),
-                      at<const float>(bias_hn), at<const float>(h0), at<const float>(c0),
-                      at<float>(outputs), at<float>(hN), at<float>(cN), at<float>(gates),
-                      at<float>(extra)};
+void run_backward(nb::args given) {
+    std::vector<Backward> jobs;
+    std::vector<Index> tokens;
+    for (std::size_t i = 0; i + 1 < given.size(); i += 2) {
+        Reader shape(given[i]), from(given[i + 1]);
+        Backward to{read_shape(shape)};
+        tokens.push_back(shape.number());
+        to.gates = from.array<float>();
+        to.extra = from.array<float>();
+        to.outputs = from.array<const float>();
+        to.d_outputs = from.array<const float>();
+        to.d_outputs_at = from.layout();
+        to.d_outputs_same = from.number() != 0;
+        to.d_hN = from.array<const float>();
+        to.d_cN = from.array<const float>();
+        to.d_h0 = from.array<float>();
+        to.d_c0 = from.array<float>();
+        to.h_before = from.array<float>();
+        to.d_input = from.array<float>();
+        to.d_weight_ih = from.array<float>();
+        to.d_weight_hh = from.array<float>();
+        to.d_weight_hn = from.array<float>();
+        to.d_bias = from.array<float>();
+        to.d_bias_hh = from.array<float>();
+        to.d_bias_hn = from.array<float>();
+        jobs.push_back(to);
+    }
     nb::gil_scoped_release released;
-    check_ids(job, symbols);
-    chosen_set().forward(job);
-}
-
-void run_backward(int cell, Index T, Index B, Index H, Address lengths, bool reverse, int threads,
-                  Address weight_hh, Address weight_hn, Address gates, Address extra,
-                  Address outputs, Address h0, Address c0, Address d_outputs, Address d_hN,
-                  Address d_cN, Address d_h0, Address d_c0) {
-    const Backward job{shape(cell, T, B, H, lengths, reverse, threads, weight_hh, weight_hn),
-                       at<float>(gates), at<float>(extra), at<const float>(outputs),
-                       at<const float>(h0), at<const float>(c0), at<const float>(d_outputs),
-                       at<const float>(d_hN), at<const float>(d_cN), at<float>(d_h0),
-                       at<float>(d_c0)};
-    nb::gil_scoped_release released;
-    chosen_set().backward(job);
+    for (std::size_t i = 0; i < jobs.size(); ++i) check(jobs[i], tokens[i]);
+    run_directions(jobs.data(), jobs.size(), chosen_set().backward);
 }
 
 // `sizes`: V, E, H; `layers`: five addresses each, in the order of LayerWeights.

@@ -10,44 +10,68 @@ using Index = std::int64_t;
 
 enum class Cell : int { rnn, relu_rnn, lstm, gru, gru_reset_before };
 
-// Arrays are float32, C-contiguous, time-major. G is the cell's number of gates.
+// Floats from a step's row to that of the next step, and from a sequence's to that of the next.
+struct Layout {
+    Index step, sequence;
+};
+
+// Arrays are float32. G is the cell's number of gates, N the number of tokens (step and sequence):
+// T·B, or in packed input the sum of batch_sizes. Arrays (N, …) are C-contiguous.
 struct Shape {
     Cell cell;
     Index T, B, H;
-    const Index* lengths;  // (B,), or null: every sequence has T steps
+    const Index* lengths;      // (B,), or null: every sequence has T steps
+    const Index* batch_sizes;  // (T,) sequences in each step, never more than before; or null
+    const Index* order;        // (B,) sequence b's row in states and their gradients; or null: b
     bool reverse;
     int threads;
     const float* weight_hh;  // (G·H, H); gru_reset_before: (2H, H)
     const float* weight_hn;  // (H, H), gru_reset_before only
+    Index I;
+    const float* input;      // rows (I,), or null: x_gates come ready made
+    Layout input_at;
+    const float* weight_ih;  // (G·H, I), null as input is
+    const float* h0;         // (B, H), or null: zero
+    const float* c0;         // (B, H), lstm only; or null: zero
+    Layout outputs_at;
+    const Index* starts;  // (T,) the first token of each step of packed input: not the caller's
 };
 
-// What a step leaves for the backward pass beside the gates, (T, B, H):
+// What a step leaves for the backward pass beside the gates, (N, H):
 // lstm: the cell state c; gru: W_hn h + b_hn; gru_reset_before: r * h; others: nothing.
 struct Forward : Shape {
-    const float* x;        // x_gates (T, B, G·H), or with ids a table of them (V, G·H)
-    const Index* ids;      // (T, B), or null
+    const float* x;        // x_gates (N, G·H), or with ids a table of them (V, G·H); null: of input
+    const Index* ids;      // (N,), or null
     const float* bias;     // (G·H,) that x does not hold yet, or null
+    const float* bias_hh;  // torch's second bias, added to it; gru: (2H,) of it; or null
     const float* bias_hn;  // (H,), gru only
-    const float* h0;       // (B, H)
-    const float* c0;       // (B, H), lstm only
-    float* outputs;        // (T, B, H)
+    float* outputs;        // rows (H,)
     float* hN;             // (B, H)
     float* cN;             // (B, H), lstm only
-    float* gates;          // (T, B, G·H) after their activations (may be x itself), or null: not kept
-    float* extra;          // (T, B, H), or null exactly where gates is
+    float* gates;          // (N, G·H) after their activations (may be x itself), or null: not kept
+    float* extra;          // (N, H), or null exactly where gates is
 };
 
 struct Backward : Shape {
     float* gates;           // in: as forward left them (rnn: anything); out: gradient of x_gates
     float* extra;           // in: as forward left it; out, gru: gradient of W_hn h + b_hn
-    const float* outputs;   // (T, B, H)
-    const float* h0;        // (B, H)
-    const float* c0;        // (B, H), lstm only
-    const float* d_outputs; // (T, B, H), or null: zero
+    const float* outputs;   // rows (H,)
+    const float* d_outputs; // rows (H,), or null: zero
+    Layout d_outputs_at;
+    bool d_outputs_same;    // every one of its elements is the one at d_outputs
     const float* d_hN;      // (B, H), or null: zero
     const float* d_cN;      // (B, H), or null: zero
-    float* d_h0;            // (B, H)
-    float* d_c0;            // (B, H), lstm only
+    float* d_h0;            // (B, H), or null: not wanted
+    float* d_c0;            // (B, H), lstm only; or null: not wanted
+    // What sums over all tokens give, each null where it is not wanted:
+    float* h_before;        // (N, H) the h that each step came from; zeros past a length
+    float* d_input;         // rows (I,), as the input's
+    float* d_weight_ih;     // (G·H, I)
+    float* d_weight_hh;     // as weight_hh
+    float* d_weight_hn;     // (H, H)
+    float* d_bias;          // (G·H,)
+    float* d_bias_hh;       // (G·H,), gru: (2H,); a copy of d_bias
+    float* d_bias_hn;       // (H,)
 };
 
 // One instruction set's code.

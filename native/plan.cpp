@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <new>
 #include <numeric>
+#include <vector>
 
 namespace recurra {
 namespace {
@@ -14,35 +15,65 @@ constexpr double worth_a_team = 4e5;     // multiplications in a call: some 10 Â
 constexpr double worth_a_barrier = 6e4;  // multiplications in a step: some 2 Âµs of one core
 constexpr Index rows_a_thread = 3;       // with fewer, a thread waits for weights, not for sums
 
-struct Memory {
-    char* data = nullptr;
-    std::size_t size = 0;
-    ~Memory() { std::free(data); }
+// The blocks that calls of a thread took so far, used from the first on.
+struct Blocks {
+    std::vector<void*> data;
+    std::size_t bytes = 0;  // in all of them
+
+    void free() {
+        for (void* block : data) std::free(block);
+        data.clear();
+        bytes = 0;
+    }
+    char* add(std::size_t more) {
+        data.reserve(data.size() + 1);
+        void* block = std::malloc(more + 64);
+        if (!block) throw std::bad_alloc();
+        data.push_back(block);
+        bytes += more;
+        return aligned(block);
+    }
+    static char* aligned(void* block) {
+        return static_cast<char*>(block) + (64 - reinterpret_cast<std::uintptr_t>(block) % 64) % 64;
+    }
+    ~Blocks() { free(); }
 };
+
+Blocks& blocks() {
+    thread_local Blocks mine;
+    return mine;
+}
 
 }  // namespace
 
-Workspace::Workspace(std::size_t bytes) {
-    thread_local Memory memory;
-    if (memory.size < bytes + 64) {
-        std::free(memory.data);
-        memory.size = 0;
-        memory.data = static_cast<char*>(std::malloc(bytes + bytes / 4 + 64));
-        if (!memory.data) throw std::bad_alloc();
-        memory.size = bytes + bytes / 4 + 64;
+// What took several blocks the last time has one this time.
+Workspace::Workspace() {
+    Blocks& mine = blocks();
+    if (mine.data.size() > 1) {
+        const std::size_t bytes = mine.bytes;
+        mine.free();
+        mine.add(bytes);
     }
-    const auto address = reinterpret_cast<std::uintptr_t>(memory.data);
-    next_ = memory.data + ((64 - address % 64) % 64);
+    if (mine.data.empty()) return;
+    next_ = Blocks::aligned(mine.data.front());
+    left_ = mine.bytes;
 }
 
 void* Workspace::take(std::size_t bytes) {
+    bytes = (bytes + 63) / 64 * 64;
+    if (bytes > left_) {
+        left_ = std::max<std::size_t>(bytes, 1 << 16);
+        next_ = blocks().add(left_);
+    }
     char* taken = next_;
-    next_ += (bytes + 63) / 64 * 64;
+    next_ += bytes;
+    left_ -= bytes;
     return taken;
 }
 
-std::size_t plan_size(const Shape& job) {
-    return 2 * Workspace::size<Index>(job.B) + Workspace::size<Index>(job.threads + 1);
+bool apart(const Shape& job) {
+    const double macs = (double)job.B * (double)job.H * (double)(job.H + job.I);
+    return job.threads > 1 && job.B < 2 * rows_a_thread && macs * (double)job.T >= worth_a_team / 2;
 }
 
 Plan make_plan(const Shape& job, double macs, Workspace& memory) {

@@ -17,29 +17,46 @@ struct Plan {
     const Index* begin;   // (shares + 1,) where each share's begin
 };
 
-// Memory of this thread that grows and is used again; what `take` gives is aligned to 64 bytes and
+// Memory of this thread that grows and is used again; what `array` gives is aligned to 64 bytes and
 // good until the next Workspace of the thread.
 class Workspace {
 public:
-    explicit Workspace(std::size_t bytes);
-    void* take(std::size_t bytes);
+    Workspace();
 
     template <class T>
     T* array(Index count) {
         return static_cast<T*>(take(sizeof(T) * (std::size_t)count));
     }
-    template <class T>
-    static std::size_t size(Index count) {
-        return (sizeof(T) * (std::size_t)count + 63) / 64 * 64;
-    }
 
 private:
-    char* next_;
+    void* take(std::size_t bytes);
+
+    char* next_ = nullptr;
+    std::size_t left_ = 0;
 };
 
-// Bytes of a Plan's arrays; the Plan in `memory`. `macs` multiplications a sequence and step.
-std::size_t plan_size(const Shape& job);
+// `macs` multiplications a sequence and step. The arrays are in `memory`.
 Plan make_plan(const Shape& job, double macs, Workspace& memory);
+
+// Whether the two directions of a layer run at the same time, one thread each.
+bool apart(const Shape& job);
+
+// Runs one direction, or two: at the same time where that is worth it, else one after the other.
+template <class Job>
+void run_directions(Job* jobs, std::size_t count, void (*run)(const Job&)) {
+    struct All {
+        Job* jobs;
+        void (*run)(const Job&);
+        Index count;
+    } all{jobs, run, (Index)count};
+    const auto task = [](void* data, int index, int participants) {
+        const auto& [jobs, run, count] = *static_cast<All*>(data);
+        for (Index i = index; i < count; i += participants) run(jobs[i]);
+    };
+    if (count < 2 || !apart(jobs[0])) return task(&all, 0, 1);
+    for (std::size_t i = 0; i < count; ++i) jobs[i].threads = 1;
+    run_together(2, task, &all);
+}
 
 inline Index length_of(const Shape& job, Index b) { return job.lengths ? job.lengths[b] : job.T; }
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from recurra.bench.layers import AGAIN, PLAIN, THEIRS, case, cases
+from recurra.bench.layers import AGAIN, PLAIN, THEIRS, Pass, case, cases
 from recurra.bench.shapes import LEAST_WORK, LIMITS, MOST_FLOP, Shape, random_shapes
 from recurra.errors import DisagreementError
 
@@ -105,4 +105,10 @@ def test_a_random_shape_is_timed_against_torch_twice() -> None:
     built = [one.name for one in cases(2, 0)]
     assert len(built) == 4
     small = case(SMALL[0], (THEIRS, AGAIN)).build()
-    assert small.theirs[THEIRS] is small.theirs[AGAIN]
+    first, again = (small.theirs[name] for name in (THEIRS, AGAIN))
+    assert isinstance(first, Pass)
+    assert isinstance(again, Pass)
+    first()
+    again()
+    for name, value in first.results().items():
+        assert (value == again.results()[name]).all(), name

@@ -140,7 +140,7 @@ def test_the_verdict_takes_the_runs_own_spread_off_the_bar() -> None:
             layers.THEIRS: Spread(ratio, ratio, ratio),
             layers.AGAIN: Spread(ratio * again, ratio, ratio),
         }
-        return Row(name, "pass", "", 5, ratios, {}, {}, {})
+        return Row(name, "pass", "", 5, ratios, {}, {}, "", {})
 
     # Torch twice: 10 % apart in every row, so the bar is .95 - .10.
     found = verdict([row("a", 0.84, 1.1), row("b", 0.86, 0.9), row("c", 2.0, 1.1)])

@@ -51,8 +51,14 @@ struct Problem {
     }
 
     Shape shape(int threads) const {
-        return {it.cell, it.T, it.B, it.H, it.lengths ? lengths.data() : nullptr, it.reverse,
-                threads, hh.data(), hn.empty() ? nullptr : hn.data()};
+        Shape job{};
+        job.cell = it.cell, job.T = it.T, job.B = it.B, job.H = it.H;
+        job.lengths = it.lengths ? lengths.data() : nullptr;
+        job.reverse = it.reverse, job.threads = threads;
+        job.weight_hh = hh.data(), job.weight_hn = hn.empty() ? nullptr : hn.data();
+        job.h0 = h0.data(), job.c0 = c0.empty() ? nullptr : c0.data();
+        job.outputs_at = {it.B * it.H, it.H};
+        return job;
     }
 
     // `kept`: gates are, so that there can be a backward pass, which comes directly.
@@ -65,13 +71,21 @@ struct Problem {
         cN.assign(c0.size(), -1), d_c0 = cN;
         gates.assign(kept ? steps * (std::size_t)GH : 0, -1);
         extra.assign(kept && gated ? steps * H : 0, -1);
-        chosen_set().forward({shape(threads), x.data(), it.table ? ids.data() : nullptr,
-                              bias.data(), some(bias_hn), h0.data(), some(c0), outputs.data(),
-                              hN.data(), some(cN), gated ? some(gates) : nullptr, some(extra)});
-        if (kept)
-            chosen_set().backward({shape(threads), gates.data(), some(extra), outputs.data(),
-                                   h0.data(), some(c0), d_outputs.data(), d_hN.data(), some(d_cN),
-                                   d_h0.data(), some(d_c0)});
+        Forward there{};
+        static_cast<Shape&>(there) = shape(threads);
+        there.x = x.data(), there.ids = it.table ? ids.data() : nullptr;
+        there.bias = bias.data(), there.bias_hn = some(bias_hn);
+        there.outputs = outputs.data(), there.hN = hN.data(), there.cN = some(cN);
+        there.gates = gated ? some(gates) : nullptr, there.extra = some(extra);
+        chosen_set().forward(there);
+        if (!kept) return;
+        Backward back{};
+        static_cast<Shape&>(back) = shape(threads);
+        back.gates = gates.data(), back.extra = some(extra), back.outputs = outputs.data();
+        back.d_outputs = d_outputs.data(), back.d_outputs_at = back.outputs_at;
+        back.d_hN = d_hN.data(), back.d_cN = some(d_cN);
+        back.d_h0 = d_h0.data(), back.d_c0 = some(d_c0);
+        chosen_set().backward(back);
     }
 };
 

@@ -36,6 +36,7 @@ class Comparison:
     tokens: int | None = None  # in a unit
     flop: float | None = None  # of a unit's matrix products; with it the GEMM rate is measured
     block_seconds: float = BLOCK_SECONDS  # a program runs for so long before the next has its turn
+    left_out: str = ""  # who is not among theirs, and why
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Row:
     ratios: Mapping[str, Spread]  # how many times as fast ours is as each of theirs
     seconds: Mapping[str, Spread]  # of a unit, for each program
     tokens_per_second: Mapping[str, float]  # of each program; empty where there are no tokens
+    left_out: str  # who is not there, and why; empty where all are
     rates: Mapping[str, float]  # our GFLOP/s and the GEMM's; empty where no products are counted
 
     def json(self) -> dict[str, Any]:
@@ -70,6 +72,7 @@ class Row:
             **self.rates,
             "rounds": self.rounds,
             "same": self.same,
+            **({"left_out": self.left_out} if self.left_out else {}),
         }
 
 
@@ -89,6 +92,7 @@ def measured(case: Case, seconds: float, clock: Clock = time.perf_counter) -> Ro
         {name: times_as_fast(found[name], found[OURS]) for name in it.theirs},
         units,
         {} if it.tokens is None else {n: it.tokens / one.median for n, one in units.items()},
+        it.left_out,
         {} if it.flop is None else _rates(it.flop / units[OURS].median, calls[GEMM].median),
     )
 

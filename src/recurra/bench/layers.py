@@ -7,6 +7,7 @@ shapes say as a whole is in `verdict.py`.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -100,8 +101,12 @@ def _comparison(shape: Shape, theirs: tuple[str, ...], ours: Any) -> Comparison:
         leading = given.data.shape[:-1]
         upstream = torch.randn(*leading, shape.hidden, generator=generator)
     our_pass, their_pass = Pass(mine, given, upstream), Pass(torchs, given, upstream)
-    without = partial(_without_onednn, their_pass)
-    programs = {name: without if name == PLAIN else their_pass for name in theirs}
+    sides: dict[str, Program] = {
+        THEIRS: their_pass,
+        PLAIN: partial(_without_onednn, their_pass),
+        AGAIN: Pass(copy.deepcopy(torchs), given, upstream),  # memory of its own, as ours has
+    }
+    programs = {name: sides[name] for name in theirs}
     worst = _check(our_pass, their_pass, programs)
     what = "output and gradients" if shape.train else "output"
     same = f"{what}: relative L2 {worst:.1e}, at most {TOLERANCE:g}"

@@ -42,6 +42,14 @@ class PlainModel(nn.Module):
         outputs, state = self.lstm(self.embedding(ids), state)
         return self.projection(outputs), state
 
+    @torch.no_grad()
+    def nats(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """−ln p of each of the ids after the first, from the zero state."""
+        logits, _ = self(torch.from_numpy(ids[:-1, None]))
+        targets = torch.from_numpy(ids[1:])
+        losses: NDArray[np.float32] = cross_entropy(logits[:, 0], targets, reduction="none").numpy()
+        return losses
+
 
 class PlainTrainer:
     """A training step with Adam and the gradient's norm clipped, over B streams of a text."""

@@ -19,7 +19,7 @@ from recurra.errors import ConfigError, unknown
 from recurra.training import machine
 
 BENCHES = ("layers", "training", "sampling", "textbook")
-ONE_THREAD = ("sampling",)  # where one sequence has no work for more
+ONE_THREAD = ("sampling", "textbook")  # where one sequence has no work for more
 SECONDS, RANDOM_SECONDS = 5.0, 2.0  # of timing a row; many random rows say enough together
 GEMM_SECONDS = 0.5
 
@@ -50,9 +50,9 @@ def run(
     """The record of the bench `what`, as JSON values; the watcher is told of each row.
 
     seconds: of timing for each row, checks and warm-up not counted; None: SECONDS, for random
-    shapes RANDOM_SECONDS. threads: torch's, put back afterwards; None: as they are, one for
-    sampling. only: rows whose name has this in it. random: of `layers`, so many random shapes
-    instead of its own; seed: which, 0 if None.
+    shapes RANDOM_SECONDS. threads: torch's, put back afterwards; None: as they are, one
+    for sampling and textbook. only: rows whose name has this in it. random: of `layers`, so many
+    random shapes instead of its own; seed: which, 0 if None.
 
     Raises ConfigError for what cannot be, DisagreementError where two programs compute different
     things.

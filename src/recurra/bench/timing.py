@@ -16,7 +16,7 @@ import numpy as np
 Program = Callable[[], object]
 Clock = Callable[[], float]
 
-LEAST_ROUNDS = 5
+LEAST_ROUNDS = 8
 WARM_UPS = 3  # calls of each program before anything counts; the fastest says how long one takes
 BLOCK_SECONDS = 0.02  # a program shorter than this is called several times in a row
 MOST_CALLS = 10_000  # in a row
@@ -52,9 +52,9 @@ def interleaved(
 ) -> dict[str, list[float]]:
     """Seconds a call of each program takes, a value a round; rounds until `seconds` are over.
 
-    In a round each program has one block: as many calls as take `block_seconds`, at least one.
-    There are LEAST_ROUNDS or more. Each begins with another program, so that none always comes
-    after the same one.
+    In a round each program has one block: as many calls as take `block_seconds`, at least one;
+    before them there is one that does not count, so that caches and threads are its own. There are
+    LEAST_ROUNDS or more, in the orders of `order`.
     """
     calls = {name: _calls(program, block_seconds, clock) for name, program in programs.items()}
     names = list(programs)
@@ -62,11 +62,23 @@ def interleaved(
     end = clock() + seconds
     rounds = 0
     while rounds < LEAST_ROUNDS or clock() < end:
-        first = rounds % len(names)
-        for name in names[first:] + names[:first]:
+        for index in order(rounds, len(names)):
+            name = names[index]
+            programs[name]()
             times[name].append(_timed(programs[name], calls[name], clock) / calls[name])
         rounds += 1
     return times
+
+
+def order(number: int, count: int) -> list[int]:
+    """The order of `count` programs in round `number`: over 2·count rounds a balanced one.
+
+    Each program is as often at each place, and as often right after each other one: what a program
+    leaves behind in caches and threads falls on all alike (williams1949).
+    """
+    zigzag = [index // 2 if index % 2 == 0 else count - 1 - index // 2 for index in range(count)]
+    turned = [(index + number) % count for index in zigzag]
+    return turned[::-1] if number // count % 2 else turned
 
 
 def _calls(program: Program, block_seconds: float, clock: Clock) -> int:

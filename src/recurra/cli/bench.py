@@ -24,16 +24,19 @@ def bench(
     *,
     seconds: Annotated[
         float | None,
-        flag("of timing for each row, after checks and warm-up; none: 5, for random shapes 2"),
+        flag(
+            "of timing for each row, after checks and warm-up; 5 if left out, for random shapes 2"
+        ),
     ] = None,
     threads: Annotated[
-        int | None, flag("of torch and the kernels; none: as torch has them, for sampling 1")
+        int | None,
+        flag("of torch and the kernels; left out: as torch has them, for sampling and textbook 1"),
     ] = None,
     only: Annotated[str, flag("the rows whose name has this text in it", free=True)] = "",
     random: Annotated[
         int | None, flag("layers: so many random shapes, each in training and forward")
     ] = None,
-    seed: Annotated[int | None, flag("of the random shapes; none: 0")] = None,
+    seed: Annotated[int | None, flag("of the random shapes; 0 if left out")] = None,
     record: Annotated[
         Path | None, flag("a file to make, which gets the JSON record of the run")
     ] = None,
@@ -113,9 +116,10 @@ def _lines(row: Row) -> list[str]:
         ratio = row.ratios[name]
         quartiles = f"({_ratio(ratio.quartile_1)}-{_ratio(ratio.quartile_3)})"
         fast = f"{_ratio(ratio.median)}x as fast {quartiles}"
-        own = "" if lines else f"  {row.name}: {_time(ours.median)} a {row.unit}{_more(row)};"
+        own = "" if lines else f"  {row.name}: {_time(ours.median)} per {row.unit}{_more(row)};"
         lines.append(f"{fast:<30}{own}  {name} {_time(seconds.median)}")
-    return [*lines, f"{'':<30}  {row.rounds} rounds; {row.same}"]
+    notes = [f"{row.rounds} rounds; {row.same}", *([row.left_out] if row.left_out else [])]
+    return [*lines, *(f"{'':<30}  {note}" for note in notes)]
 
 
 def _more(row: Row) -> str:

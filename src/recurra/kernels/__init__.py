@@ -2,29 +2,35 @@
 whole network that draws symbols.
 
 Arrays in and out, of NumPy or of torch on the CPU, float32 and C-contiguous; nothing is allocated,
-and the number of threads is an argument. No torch here, no autograd (that is `recurra.fused`), no
-GEMM over all steps: the caller makes x_gates before, and weight gradients after. The C++ is in
-`native/`; docs/kernels.md explains it.
+and the number of threads is an argument. `run_forward` and `run_backward` take addresses unchecked,
+and make x_gates and the weights' gradients too where asked. No torch here, no autograd (that is
+`recurra.fused`). The C++ is in `native/`; docs/kernels.md explains it.
 """
 
 from __future__ import annotations
 
 from recurra.kernels._available import InstructionSets, instruction_sets, names, why_missing
 from recurra.kernels._kinds import Kind, kind
+from recurra.kernels._layer import Backward, Forward, Shape, run_backward, run_forward
 from recurra.kernels._math import exp, sigmoid, tanh
 from recurra.kernels._sampler import Sampler
 from recurra.kernels._sequence import backward, forward
 
 __all__ = [
+    "Backward",
+    "Forward",
     "InstructionSets",
     "Kind",
     "Sampler",
+    "Shape",
     "backward",
     "exp",
     "forward",
     "instruction_sets",
     "kind",
     "names",
+    "run_backward",
+    "run_forward",
     "sigmoid",
     "tanh",
     "why_missing",

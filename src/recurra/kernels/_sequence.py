@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from recurra.errors import ShapeError
 from recurra.kernels._arrays import Array, floats, integers
-from recurra.kernels._available import native
 from recurra.kernels._kinds import Kind, kind
+from recurra.kernels._layer import Backward, Forward, Shape, run_backward, run_forward
 
 
 def forward(
@@ -42,20 +42,22 @@ def forward(
     keeps = it.keeps_gates and gates is not None
     bias, other = weights.get("bias"), _other(it, weights, hidden)
     table = (x_gates.shape[0], wide) if ids is not None else (steps, batch, wide)
-    native.forward(
-        *_common(it, weights, steps, batch, hidden, lengths, reverse, threads),
-        other if it.other == "weight_hn" else 0,
-        floats("x_gates", x_gates, table),
-        0 if ids is None else integers("ids", ids, (steps, batch)),
-        table[0],
-        0 if bias is None else floats("bias", bias, (wide,)),
-        other if it.other == "bias_hn" else 0,
-        *_state("initial", it, initial, batch, hidden),
-        floats("outputs", outputs, (steps, batch, hidden)),
-        *_state("final", it, final, batch, hidden),
-        floats("gates", gates, (steps, batch, wide)) if keeps else 0,
-        floats("extra", extra, (steps, batch, hidden)) if keeps else 0,
+    shape = _shape(it, weights, initial, outputs, lengths, reverse, threads)
+    final_h, final_c = _state("final", it, final, batch, hidden)
+    own = Forward(
+        x_gates=floats("x_gates", x_gates, table),
+        ids=0 if ids is None else integers("ids", ids, (steps, batch)),
+        symbols=table[0],
+        bias=0 if bias is None else floats("bias", bias, (wide,)),
+        bias_hh=0,
+        bias_hn=other if it.other == "bias_hn" else 0,
+        outputs=floats("outputs", outputs, (steps, batch, hidden)),
+        hidden=final_h,
+        cell=final_c,
+        gates=floats("gates", gates, (steps, batch, wide)) if keeps else 0,
+        extra=floats("extra", extra, (steps, batch, hidden)) if keeps else 0,
     )
+    run_forward(shape, own)
 
 
 def backward(
@@ -87,17 +89,23 @@ def backward(
     ]
     if len(d_state) != it.fields:
         raise ShapeError(f"d_final must have {it.fields} fields but has {len(d_state)}.")
-    native.backward(
-        *_common(it, weights, steps, batch, hidden, lengths, reverse, threads),
-        _other(it, weights, hidden) if it.other == "weight_hn" else 0,
-        floats("gates", gates, (steps, batch, it.gates * hidden)),
-        floats("extra", extra, (steps, batch, hidden)) if it.keeps_extra else 0,
-        floats("outputs", outputs, (steps, batch, hidden)),
-        *_state("initial", it, initial, batch, hidden),
-        0 if d_outputs is None else floats("d_outputs", d_outputs, (steps, batch, hidden)),
-        *(*d_state, 0)[:2],
-        *_state("d_initial", it, d_initial, batch, hidden),
+    d_h0, d_c0 = _state("d_initial", it, d_initial, batch, hidden)
+    own = Backward(
+        gates=floats("gates", gates, (steps, batch, it.gates * hidden)),
+        extra=floats("extra", extra, (steps, batch, hidden)) if it.keeps_extra else 0,
+        outputs=floats("outputs", outputs, (steps, batch, hidden)),
+        d_outputs=0
+        if d_outputs is None
+        else floats("d_outputs", d_outputs, (steps, batch, hidden)),
+        d_outputs_step=batch * hidden,
+        d_outputs_sequence=hidden,
+        d_outputs_same=False,
+        d_hidden=d_state[0],
+        d_cell=d_state[1] if it.fields == 2 else 0,
+        d_h0=d_h0,
+        d_c0=d_c0,
     )
+    run_backward(_shape(it, weights, initial, outputs, lengths, reverse, threads), own)
 
 
 def _sizes(outputs: Array) -> tuple[int, int, int]:
@@ -107,34 +115,40 @@ def _sizes(outputs: Array) -> tuple[int, int, int]:
     return shape
 
 
-def _common(
+def _shape(
     it: Kind,
     weights: Mapping[str, Array],
-    steps: int,
-    batch: int,
-    hidden: int,
+    initial: Sequence[Array],
+    outputs: Array,
     lengths: Array | None,
     reverse: bool,
     threads: int,
-) -> tuple[int, ...]:
-    return (
-        it.code,
-        steps,
-        batch,
-        hidden,
-        0 if lengths is None else _lengths(lengths, steps, batch),
-        reverse,
-        threads,
-        floats("weight_hh", weights["weight_hh"], (it.recurrent_gates * hidden, hidden)),
+) -> Shape:
+    steps, batch, hidden = _sizes(outputs)
+    h0, c0 = _state("initial", it, initial, batch, hidden)
+    return Shape(
+        code=it.code,
+        steps=steps,
+        batch=batch,
+        hidden=hidden,
+        lengths=0 if lengths is None else integers("lengths", lengths, (batch,)),
+        batch_sizes=0,
+        order=0,
+        reverse=reverse,
+        threads=threads,
+        weight_hh=floats("weight_hh", weights["weight_hh"], (it.recurrent_gates * hidden, hidden)),
+        weight_hn=_other(it, weights, hidden) if it.other == "weight_hn" else 0,
+        input_size=0,
+        input=0,
+        input_step=0,
+        input_sequence=0,
+        weight_ih=0,
+        h0=h0,
+        c0=c0,
+        outputs_step=batch * hidden,
+        outputs_sequence=hidden,
+        tokens=0,
     )
-
-
-def _lengths(lengths: Array, steps: int, batch: int) -> int:
-    address = integers("lengths", lengths, (batch,))
-    low, high = int(lengths.min()), int(lengths.max())
-    if low < 0 or high > steps:
-        raise ShapeError(f"lengths must be 0 to T={steps} but reach from {low} to {high}.")
-    return address
 
 
 def _other(it: Kind, weights: Mapping[str, Array], hidden: int) -> int:

@@ -1,120 +1,112 @@
 """One call of a drop-in: whether the kernels cover it, and how its layers are run if so.
 
-Inside everything is (T, B, …); batch-first, unbatched and packed input are turned here and back.
+The kernels take batch-first and packed input as they are; only unbatched input is turned.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence
 
-from recurra import cells, fused
-from recurra.cells import Weights
+from recurra import cells, fused, kernels
 
 LARGE, MANY = 256, 1024  # units, and steps in all sequences, from which oneDNN is faster
 CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN_TANH": "rnn", "RNN_RELU": "relu_rnn"}
+NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """An input that the kernels cover."""
 
-    x: Tensor  # (T, B, I)
-    lengths: Tensor | None  # (B,) of a packed input, longest first
+    x: Tensor  # (T, B, I), (B, T, I) or packed (N, I)
+    batch: int
     packed: PackedSequence | None  # the input, where it was packed
     unbatched: bool
-    state: tuple[Tensor, ...] | None  # fields (L·D, B, H), in the order of x's sequences
+    state: tuple[Tensor | None, ...]  # h and c, (L·D, B, H), as they were given
+    weights: list[tuple[Tensor | None, ...]]  # of each layer and direction, as the node takes them
 
 
 def call_of(module: torch.nn.RNNBase, given: Any, state: Any) -> Call | None:
     """The call in the kernels' terms, or None where it is torch's to run or to refuse."""
     if module.proj_size or torch.compiler.is_compiling() or torch._C._get_tracing_state():
         return None
-    data = given.data if isinstance(given, PackedSequence) else given
-    if not isinstance(data, Tensor) or data.numel() == 0 or data.shape[-1] != module.input_size:
+    packed = given if isinstance(given, PackedSequence) else None
+    x = given if packed is None else packed.data
+    if not isinstance(x, Tensor) or x.shape[-1:] != (module.input_size,):
         return None
     fields = _fields(state, 2 if module.mode == "LSTM" else 1)
-    if fields is None or not fused.takes(_cell(module), data, *fields, *module.parameters()):
+    weights = _weights(module)
+    if fields is None or not fused.takes(
+        _cell(module.mode), x, *fields, *(one for each in weights for one in each)
+    ):
         return None
-    if _faster_in_torch(module, given):
+    if packed is None and _faster_in_torch(module, x):
         return None
-    if isinstance(given, PackedSequence):
-        x, lengths = pad_packed_sequence(_in_its_order(given))
-        order = given.sorted_indices
-        if order is not None:
-            fields = tuple(one.index_select(1, order) for one in fields)
-        call = Call(x, lengths, given, False, fields or None)
-    else:
-        if data.dim() not in (2, 3):
+    unbatched = False
+    if packed is not None:
+        batch = int(packed.batch_sizes[0])
+    elif x.dim() == 3:
+        batch = x.shape[0 if module.batch_first else 1]
+    elif x.dim() == 2:
+        unbatched, batch, x = True, 1, x[:, None]
+        if any(one.dim() != 2 for one in fields):
             return None
-        unbatched = data.dim() == 2
-        if unbatched:
-            x = data[:, None]
-            if any(one.dim() != 2 for one in fields):
-                return None
-            fields = tuple(one[:, None] for one in fields)
-        else:
-            x = data.transpose(0, 1) if module.batch_first else data
-        call = Call(x, None, None, unbatched, fields or None)
-    directions = 2 if module.bidirectional else 1
-    shape = (module.num_layers * directions, call.x.shape[1], module.hidden_size)
-    return call if all(tuple(one.shape) == shape for one in fields) else None
+        fields = tuple(one[:, None] for one in fields)
+    else:
+        return None
+    shape = (len(weights), batch, module.hidden_size)
+    if any(one.shape != shape for one in fields):
+        return None
+    return Call(x, batch, packed, unbatched, (*fields, None, None)[:2], weights)
 
 
 def run(module: torch.nn.RNNBase, call: Call) -> tuple[Any, tuple[Tensor, ...]]:
     """The output and the final state's fields, in the form that the input had."""
-    cell, x, finals = _cell(module), call.x, []
+    packed, x, finals = call.packed, call.x, []
     directions = 2 if module.bidirectional else 1
-    zero = None if call.state else x.new_zeros(x.shape[1], module.hidden_size)
+    layer = fused.Call(
+        kernels.kind(CELLS[module.mode]),
+        call.batch,
+        module.hidden_size,
+        (False, True)[:directions],
+        batch_sizes=None if packed is None else packed.batch_sizes,
+        order=None if packed is None else packed.sorted_indices,
+        batch_first=module.batch_first and packed is None and not call.unbatched,
+        stacked=True,
+    )
     for depth in range(module.num_layers):
-        parts = []
-        for direction in range(directions):
-            index = depth * directions + direction
-            state = tuple(one[index] for one in call.state) if call.state else None
-            if state is None:
-                assert zero is not None
-                state = (zero,) * len(cell.State._fields)
-            weights = _weights(module, cell, f"_l{depth}" + "_reverse" * direction)
-            part, final = fused.layer(cell, weights, state, call.lengths, direction == 1, x=x)
-            parts.append(part)
-            finals.append(final)
-        x = torch.cat(parts, dim=-1) if directions == 2 else parts[0]
+        begin, end = depth * directions, (depth + 1) * directions
+        h0, c0 = (
+            one if one is None or module.num_layers == 1 else one[begin:end] for one in call.state
+        )
+        weights = (one for each in call.weights[begin:end] for one in each)
+        x, *final = fused.run(layer, x, h0, c0, *weights)
+        finals.append(final)
         if module.dropout and module.training and depth + 1 < module.num_layers:
             x = torch.dropout(x, module.dropout, True)
-    fields = tuple(torch.stack(each) for each in zip(*finals, strict=True))
-    return _as_given(module, call, x, fields)
-
-
-def _as_given(
-    module: torch.nn.RNNBase, call: Call, output: Tensor, fields: tuple[Tensor, ...]
-) -> tuple[Any, tuple[Tensor, ...]]:
-    if call.packed is not None:
-        assert call.lengths is not None
-        packed = call.packed
-        data = pack_padded_sequence(output, call.lengths).data
-        back = packed.unsorted_indices
-        if back is not None:
-            fields = tuple(one.index_select(1, back) for one in fields)
-        return packed._replace(data=data), fields
+    fields = (
+        finals[0] if len(finals) == 1 else [torch.cat(one) for one in zip(*finals, strict=True)]
+    )
+    if packed is not None:
+        return packed._replace(data=x), tuple(fields)
     if call.unbatched:
-        return output[:, 0], tuple(one[:, 0] for one in fields)
-    return (output.transpose(0, 1) if module.batch_first else output), fields
+        return x[:, 0], tuple(one[:, 0] for one in fields)
+    return x, tuple(fields)
 
 
-def _faster_in_torch(module: torch.nn.RNNBase, given: Any) -> bool:
+def _faster_in_torch(module: torch.nn.RNNBase, x: Tensor) -> bool:
     """Whether it is a large LSTM that is not trained, which torch hands to oneDNN.
 
     Measured: at H = 512, B = 64, T = 64 the kernels' forward pass takes 1.1 times as long.
     """
     return (
-        module.mode == "LSTM"
-        and module.hidden_size >= LARGE
-        and isinstance(given, Tensor)
-        and given.numel() >= MANY * given.shape[-1]
+        module.hidden_size >= LARGE
+        and module.mode == "LSTM"
+        and x.numel() >= MANY * x.shape[-1]
         and not (torch.is_grad_enabled() and any(one.requires_grad for one in module.parameters()))
     )
 
@@ -127,27 +119,29 @@ def _fields(state: Any, count: int) -> tuple[Tensor, ...] | None:
     return tuple(state) if fits and all(isinstance(one, Tensor) for one in state) else None
 
 
-def _in_its_order(packed: PackedSequence) -> PackedSequence:
-    """The same sequences, longest first, as sequences that were given so."""
-    return PackedSequence(packed.data, packed.batch_sizes)
+@cache
+def _cell(mode: str) -> Any:
+    return cells.load(CELLS[mode])
 
 
-def _cell(module: torch.nn.RNNBase) -> Any:
-    return cells.load(CELLS[module.mode])
+def _weights(module: torch.nn.RNNBase) -> list[tuple[Tensor | None, ...]]:
+    """Each layer's and direction's weight_ih, weight_hh, bias_ih and bias_hh, and none other."""
+    own = module._parameters  # what getattr looks up at the end of a long way
+    return [
+        (*(own[name] if name in own else getattr(module, name) for name in names), *absent)
+        for names, absent in _names(module.num_layers, module.bidirectional, module.bias)
+    ]
 
 
-def _weights(module: torch.nn.RNNBase, cell: Any, suffix: str) -> Weights:
-    """The layer's weights under the cell's names; torch's two biases become the cell's."""
-    weight_hh = getattr(module, f"weight_hh{suffix}")
-    weights = Weights(weight_ih=getattr(module, f"weight_ih{suffix}"), weight_hh=weight_hh)
-    size = module.hidden_size
-    if module.bias:
-        first, second = getattr(module, f"bias_ih{suffix}"), getattr(module, f"bias_hh{suffix}")
-    else:
-        first = second = weight_hh.new_zeros(len(weight_hh))
-    if module.mode != "GRU":
-        weights["bias"] = first + second
-        return weights
-    weights["bias"] = torch.cat([first[: 2 * size] + second[: 2 * size], first[2 * size :]])
-    weights["bias_hn"] = second[2 * size :]
-    return weights
+@cache
+def _names(
+    layers: int, bidirectional: bool, bias: bool
+) -> list[tuple[tuple[str, ...], tuple[None, ...]]]:
+    """Of each layer and direction: its parameters' names, and a None for each that it has not."""
+    of_each = NAMES if bias else NAMES[:2]
+    ways = ("", "_reverse") if bidirectional else ("",)
+    return [
+        (tuple(f"{name}_l{depth}{way}" for name in of_each), (None,) * (5 - len(of_each)))
+        for depth in range(layers)
+        for way in ways
+    ]

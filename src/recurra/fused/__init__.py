@@ -1,0 +1,79 @@
+"""A layer on torch as one autograd node over the native kernels, in one direction or both.
+
+Which layers come here is `takes`; all others go through the loop of `step` in `layers/`. The node
+is in `_node.py`; what torch's GEMM does for large layers is in `_products.py`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recurra import kernels
+from recurra.cells import Cell, Weights
+from recurra.fused._call import Call
+from recurra.fused._node import run
+
+__all__ = ["Call", "layer", "run", "takes"]
+
+
+def takes(cell: Cell[Any], *tensors: Tensor | None) -> bool:
+    """Whether a layer of `cell` with these tensors runs in the native kernels.
+
+    That is: the cell is exactly one of Recurra's own that has a kernel (not a subclass of one),
+    every tensor is float32 on the CPU, no autocast, no function transform, and kernels are there.
+    """
+    if not _has_kernel(type(cell)) or kernels.why_missing() is not None:
+        return False
+    for one in tensors:
+        if one is not None and not (one.dtype is torch.float32 and one.is_cpu and one.numel()):
+            return False
+    return not (torch.is_autocast_enabled("cpu") or torch._C._are_functorch_transforms_active())
+
+
+@cache
+def _has_kernel(kind: type[Cell[Any]]) -> bool:
+    return kind.__module__ in {f"recurra.cells.{name}" for name in kernels.names()}
+
+
+def layer(
+    cell: Cell[Any],
+    weights: Weights,
+    state: tuple[Tensor, ...],
+    lengths: Tensor | None,
+    reverse: bool,
+    *,
+    x: Tensor | None = None,
+    x_gates: Tensor | None = None,
+    ids: Tensor | None = None,
+) -> tuple[Tensor, Any]:
+    """Outputs (T, B, H) and final state of a layer whose input `takes` has let through.
+
+    The input is x (T, B, I); or x_gates (T, B, G·H), bias included; or, with ids (T, B), a table
+    x_gates (V, G·H). Raises IndexError for an id that is no row of the table.
+    """
+    kind = kernels.kind(cell.name)
+    call = Call(
+        kind,
+        len(state[0]),
+        state[0].shape[1],
+        (reverse,),
+        lengths=None if lengths is None else lengths.to("cpu", torch.int64).contiguous(),
+        ids=None if ids is None else ids.to("cpu", torch.int64).contiguous(),
+    )
+    given = x is not None
+    outputs, *final = run(
+        call,
+        x_gates if x is None else x,
+        state[0],
+        state[1] if kind.fields == 2 else None,
+        weights.weight_ih if given else None,
+        weights.weight_hh,
+        weights.bias if given else None,
+        None,
+        None if kind.other is None else weights[kind.other],
+    )
+    return outputs, cell.State(*final)

@@ -1,0 +1,116 @@
+"""The forward pass of the node: addresses for the native call, and what it must keep.
+
+For small layers the native call makes x_gates; for large ones they are torch's GEMM.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from recurra import kernels
+from recurra.fused import _products as products
+from recurra.fused._call import EACH, LARGE, Call, address
+
+
+class Pass:
+    """A forward pass: its results, and what the backward pass needs of it.
+
+    Gates and `extra` are kept where the pass is for training and the cell has them; the backward
+    pass puts the gates' gradients in their place.
+    """
+
+    def __init__(self, call: Call, training: bool, tensors: tuple[Tensor | None, ...]) -> None:
+        """Runs it; tensors as in `run`."""
+        source, self.h0, self.c0, *weights = (
+            None if one is None else one.contiguous() for one in tensors
+        )
+        assert source is not None
+        self.call, self.source, self.weights = call, source, weights
+        self.threads = torch.get_num_threads()
+        self.steps, self.tokens = call.sizes(source)
+        directions = len(call.reverse)
+        self.outputs = call.empty(source, self.steps, self.tokens, directions * call.hidden)
+        shape: tuple[int, ...] = (call.batch, call.hidden)
+        if call.stacked:
+            shape = (directions, *shape)
+        self.final = [source.new_empty(shape) for _ in range(call.kind.fields)]
+        self.gates: list[Tensor | None] = []  # (N, G·H) a direction
+        self.extra: list[Tensor | None] = []  # (N, H) a direction
+        self.shapes: list[kernels.Shape] = []
+        first = weights[0]
+        size = self.call.hidden + (0 if first is None else first.shape[1])
+        self.by_gemm = self.tokens * call.kind.gates * call.hidden * size >= LARGE
+        work: list[kernels.Shape | kernels.Forward] = []
+        held = []  # the call has only addresses
+        for index in range(directions):
+            x_gates = self._x_gates(weights[EACH * index])
+            held.append(x_gates)
+            self._keep(training, None if weights[EACH * index] is None else x_gates)
+            self.shapes.append(self._shape(index, x_gates is None))
+            work += self.shapes[-1], self._own(index, x_gates)
+        kernels.run_forward(*work)
+
+    def _x_gates(self, weight_ih: Tensor | None) -> Tensor | None:
+        """The source, or torch's product of it; None for what the native call multiplies itself."""
+        if weight_ih is None:
+            return self.source
+        if not self.by_gemm:
+            return None
+        return torch.mm(products.by_token(self.source, self.call.batch_first), weight_ih.t())
+
+    def _keep(self, training: bool, mine: Tensor | None) -> None:
+        """Makes room for gates and extra; `mine` are x_gates that may be overwritten."""
+        kind, hidden, keeps = self.call.kind, self.call.hidden, None
+        if training and kind.keeps_gates:
+            wide = kind.gates * hidden
+            keeps = self.source.new_empty((self.tokens, wide)) if mine is None else mine
+        self.gates.append(keeps)
+        self.extra.append(None if keeps is None else keeps.new_empty((self.tokens, hidden)))
+
+    def _shape(self, index: int, native: bool) -> kernels.Shape:
+        call, hidden = self.call, self.call.hidden
+        weight_ih, weight_hh, _, _, other = self.weights[EACH * index : EACH * (index + 1)]
+        size = self.source.shape[-1] if native else 0
+        return kernels.Shape(
+            call.kind.code,
+            self.steps,
+            call.batch,
+            hidden,
+            address(call.lengths),
+            address(call.batch_sizes),
+            address(call.order),
+            call.reverse[index],
+            self.threads,
+            address(weight_hh),
+            address(other) if call.kind.other == "weight_hn" else 0,
+            size,
+            address(self.source) if native else 0,
+            *call.layout(self.steps, size),
+            address(weight_ih) if native else 0,
+            address(self.h0, index * call.batch * hidden),
+            address(self.c0, index * call.batch * hidden),
+            *call.layout(self.steps, len(call.reverse) * hidden),
+            0 if call.batch_sizes is None else self.tokens,
+        )
+
+    def _own(self, index: int, x_gates: Tensor | None) -> kernels.Forward:
+        call, hidden = self.call, self.call.hidden
+        _, _, bias, bias_hh, other = self.weights[EACH * index : EACH * (index + 1)]
+        state = index * call.batch * hidden
+        bias_hn = 0
+        if call.kind.other == "bias_hn":
+            bias_hn = address(bias_hh, 2 * hidden) if other is None else address(other)
+        return kernels.Forward(
+            address(x_gates),
+            address(call.ids),
+            0 if call.ids is None else len(self.source),
+            address(bias),
+            address(bias_hh),
+            bias_hn,
+            address(self.outputs, index * hidden),
+            address(self.final[0], state),
+            address(self.final[1], state) if call.kind.fields == 2 else 0,
+            address(self.gates[index]),
+            address(self.extra[index]),
+        )

@@ -1,0 +1,74 @@
+"""Gradients of the drop-ins where they come in an unusual form, and their bits."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import recurra.nn as ours
+from recurra import kernels
+
+pytestmark = pytest.mark.skipif(
+    kernels.why_missing() is not None, reason=f"no native kernels: {kernels.why_missing()}"
+)
+GRADIENT = 2e-5  # a few hundred float32 terms around one, in another order than torch's
+
+
+def pair(name: str, *sizes: int, **options: bool) -> tuple[nn.RNNBase, nn.RNNBase]:
+    """torch's module and ours with the same weights."""
+    theirs = getattr(nn, name)(*sizes, **options)
+    mine = getattr(ours, name)(*sizes, **options)
+    mine.load_state_dict(theirs.state_dict())
+    return theirs, mine
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
+def test_gradients_that_are_one_number_or_turned_or_of_one_direction_are_torchs(
+    name: str, large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sum gives one number for all outputs, a transpose rows that lie elsewhere."""
+    if large:
+        monkeypatch.setattr("recurra.fused._forward.LARGE", 0)
+    x = torch.randn(9, 4, 5)
+    weight = torch.randn(4, 9, 14)
+    losses: list[Callable[[Tensor], Tensor]] = [
+        lambda out: out.sum(),
+        lambda out: (out.transpose(0, 1) * weight).sum(),
+        lambda out: (out[..., 7:].transpose(0, 1) * weight[..., 7:]).sum(),
+        lambda out: out.transpose(0, 2).exp().sum(),
+    ]
+    for batch_first, loss in itertools.product((False, True), losses):
+        modules = pair(name, 5, 7, bidirectional=True, batch_first=batch_first)
+        leaves = [x.clone().requires_grad_() for _ in modules]
+        for module, leaf in zip(modules, leaves, strict=True):
+            turned = leaf.transpose(0, 1) if batch_first else leaf
+            out = module(turned)[0]
+            loss(out.transpose(0, 1) if batch_first else out).backward()  # type: ignore[no-untyped-call]
+        torch.testing.assert_close(leaves[1].grad, leaves[0].grad, rtol=1e-5, atol=GRADIENT)
+        for one, own in zip(modules[0].parameters(), modules[1].parameters(), strict=True):
+            torch.testing.assert_close(own.grad, one.grad, rtol=1e-5, atol=GRADIENT)
+
+
+def test_a_small_layers_gradients_have_the_same_bits_at_any_number_of_threads() -> None:
+    found = []
+    _, mine = pair("GRU", 20, 40)
+    x = torch.randn(30, 13, 20)
+    threads = torch.get_num_threads()
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            mine.zero_grad()
+            mine(x)[0].square().sum().backward()
+            found.append([one.grad for one in mine.parameters()])
+    finally:
+        torch.set_num_threads(threads)
+    for other in found[1:]:
+        for one, two in zip(found[0], other, strict=True):
+            assert one is not None
+            assert two is not None
+            assert torch.equal(one, two)
