@@ -11,6 +11,7 @@
 
 #include "plan.hpp"
 #include "sets.hpp"
+#include "step.hpp"
 
 namespace nb = nanobind;
 using namespace recurra;
@@ -97,10 +98,11 @@ void check(const Shape& job, Index tokens) {
                                         std::to_string(job.order[b]) + ".");
 }
 
-void check_ids(const Forward& job, Index symbols) {
-    for (Index i = 0; job.ids && i < job.T * job.B; ++i)
-        if (job.ids[i] < 0 || job.ids[i] >= symbols)
-            throw std::out_of_range("id " + std::to_string(job.ids[i]) +
+// Null is no ids at all.
+void check_ids(const Index* ids, Index count, Index lowest, Index symbols) {
+    for (Index i = 0; ids && i < count; ++i)
+        if (ids[i] < lowest || ids[i] >= symbols)
+            throw std::out_of_range("id " + std::to_string(ids[i]) +
                                     " is out of range: the table has " + std::to_string(symbols) +
                                     " rows");
 }
@@ -129,7 +131,7 @@ void run_forward(nb::args given) {
     nb::gil_scoped_release released;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         check(jobs[i], tokens[i]);
-        check_ids(jobs[i], symbols[i]);
+        check_ids(jobs[i].ids, jobs[i].T * jobs[i].B, 0, symbols[i]);
     }
     run_directions(jobs.data(), jobs.size(), chosen_set().forward);
 }
@@ -195,6 +197,25 @@ void apply(int function, Address x, Address out, Index n) {
     chosen_set().apply(function, at<const float>(x), at<float>(out), n);
 }
 
+void nats(Index tokens, Index symbols, Address logits, Address targets, Address nats,
+          Address gradient, float scale, int threads) {
+    const Nats job{tokens,           symbols,             at<const float>(logits),
+                   at<const Index>(targets), at<double>(nats), at<float>(gradient),
+                   scale,            threads};
+    nb::gil_scoped_release released;
+    check_ids(job.targets, tokens, -1, symbols);
+    chosen_set().nats(job);
+}
+
+void sum_rows(Index count, Index width, Address rows, Address ids, Index symbols, Address sums,
+              int threads) {
+    const RowSums job{count,   width,           at<const float>(rows), at<const Index>(ids),
+                      symbols, at<float>(sums), threads};
+    nb::gil_scoped_release released;
+    check_ids(job.ids, count, 0, symbols);
+    chosen_set().sum_rows(job);
+}
+
 std::vector<std::string> available() {
     std::vector<std::string> names;
     for (const Set* set : available_sets()) names.emplace_back(set->name);
@@ -208,6 +229,8 @@ NB_MODULE(_native, module) {
     module.def("forward", run_forward);
     module.def("backward", run_backward);
     module.def("apply", apply);
+    module.def("nats", nats);
+    module.def("sum_rows", sum_rows);
     nb::class_<Sampler>(module, "Sampler").def("run", run_sampler);
     module.def("sampler", make_sampler, nb::rv_policy::take_ownership);
     module.def("available", available);

@@ -74,6 +74,9 @@ struct Backward : Shape {
     float* d_bias_hn;       // (H,)
 };
 
+struct Nats;     // step.hpp
+struct RowSums;  // step.hpp
+
 // One instruction set's code.
 struct Set {
     const char* name;
@@ -81,6 +84,8 @@ struct Set {
     void (*backward)(const Backward&);
     // name is exp, tanh or sigmoid; out may be x
     void (*apply)(int function, const float* x, float* out, Index n);
+    void (*nats)(const Nats&);
+    void (*sum_rows)(const RowSums&);
 };
 
 }  // namespace recurra

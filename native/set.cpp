@@ -9,6 +9,10 @@
 #define RECURRA_TEXT(name) RECURRA_TEXT_OF(name)
 
 namespace recurra::RECURRA_SET {
+
+void nats(const Nats&);         // step.cpp
+void sum_rows(const RowSums&);  // step.cpp
+
 namespace {
 
 template <class Do>
@@ -42,6 +46,6 @@ void apply(int function, const float* x, float* out, Index n) {
 }  // namespace
 
 extern const Set set;
-const Set set{RECURRA_TEXT(RECURRA_SET), forward_of, backward_of, apply};
+const Set set{RECURRA_TEXT(RECURRA_SET), forward_of, backward_of, apply, nats, sum_rows};
 
 }  // namespace recurra::RECURRA_SET

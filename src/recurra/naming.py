@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from recurra import runtime
 from recurra.config import is_text
 from recurra.errors import DataError
+
+CLASSES = "classes"  # the fact that lists the classes of a run's sequences, where there are any
 
 
 def default_folder(task: str, files: Sequence[str]) -> Path:
@@ -51,3 +54,18 @@ def as_command(
         else:
             words += [f"--{flag}", "none" if value is None else str(value)]
     return shlex.join(words)
+
+
+def writing_commands(folder: str, facts: Mapping[str, Any]) -> list[str]:
+    """What to ask of the language model in `folder`, whose record has these facts."""
+    if runtime.STOP not in facts:
+        return [
+            f"recurra sample {folder} --length 300 --temperature 0.8",
+            f'recurra score {folder} "one text" "another text"',
+        ]
+    classes = facts.get(CLASSES)
+    label = f" --label {shlex.quote(classes[0])}" if classes else ""
+    return [
+        f"recurra sample {folder} --count 20 --report{label}",
+        f'recurra score {folder} "one name" "another name"{label}',
+    ]

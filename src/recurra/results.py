@@ -17,18 +17,19 @@ class Evaluation:
     split: str  # which part, in words
     tokens: int  # how many predictions the figures are over
     notes: tuple[str, ...] = ()
+    unit: str = "token"  # what one prediction is about
 
     def json(self) -> dict[str, Any]:
         """The result as JSON values."""
         return {
             "split": self.split,
-            "tokens": self.tokens,
+            f"{self.unit}s": self.tokens,
             **self.figures,
             "notes": list(self.notes),
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.split}: {_tokens(self.tokens)}"]
+        lines = [f"{self.split}: {counted(self.tokens, self.unit)}"]
         lines += [f"  {key:<32} {value:.4f}" for key, value in self.figures.items()]
         return "\n".join([*lines, *self.notes])
 
@@ -87,7 +88,7 @@ class Score:
         return (
             f"{self.total_nats:.3f} nats, {self.nats_per_token:.4f} a token "
             f"({self.bits_per_token:.4f} bits, perplexity {self.perplexity:.3f}) "
-            f"over {_tokens(len(self.nats))}: {self.text!r}"
+            f"over {counted(len(self.nats), 'token')}: {self.text!r}"
         )
 
     def _repr_html_(self) -> str:
@@ -133,8 +134,9 @@ class Samples(list[Sample]):
         return "".join(one._repr_html_() for one in self) + said
 
 
-def _tokens(count: int) -> str:
-    return "1 token" if count == 1 else f"{count:,} tokens"
+def counted(count: int, unit: str) -> str:
+    """'1 token', '1,000 tokens'."""
+    return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"
 
 
 def _table(rows: list[tuple[str, str]], caption: str) -> str:

@@ -47,7 +47,7 @@ class Run:
         self,
         prompt: str = "",
         *,
-        length: int = 200,
+        length: int | None = None,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -55,9 +55,13 @@ class Run:
         seed: int = 0,
         count: int = 1,
         context: str | None = None,
+        label: str | None = None,
         int8: bool = False,
     ) -> Sample | Samples:
-        """The prompt continued by `length` symbols: a Sample, or a list where count > 1."""
+        """The prompt continued by `length` symbols: a Sample, or a list where count > 1.
+
+        `length` None: 200; where sequences end (names), all up to the end. `label`: of which class.
+        """
         drawn = sampling.sample(
             self._opened(int8=int8),
             prompt,
@@ -69,6 +73,7 @@ class Run:
             seed=seed,
             count=count,
             context=context,
+            label=label,
         )
         return drawn[0] if count == 1 else Samples(drawn)
 
@@ -76,27 +81,35 @@ class Run:
         self,
         prompt: str = "",
         *,
-        length: int = 200,
+        length: int | None = None,
         width: int = 4,
         context: str | None = None,
+        label: str | None = None,
         int8: bool = False,
     ) -> Samples:
         """The likeliest continuations a beam finds, best first; they repeat more than samples."""
-        model = self._opened(int8=int8)
-        found = sampling.beam(model, prompt, length=length, width=width, context=context)
+        found = sampling.beam(
+            self._opened(int8=int8),
+            prompt,
+            length=length,
+            width=width,
+            context=context,
+            label=label,
+        )
         return Samples(found)
 
     def stream(
         self,
         prompt: str = "",
         *,
-        length: int = 200,
+        length: int | None = None,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
         stop: str | Sequence[str] = (),
         seed: int = 0,
         context: str | None = None,
+        label: str | None = None,
         int8: bool = False,
     ) -> Iterator[str]:
         """The text of `sample` with these arguments, piece by piece as it is drawn."""
@@ -110,11 +123,19 @@ class Run:
             stop=(stop,) if isinstance(stop, str) else tuple(stop),
             seed=seed,
             context=context,
+            label=label,
         )
 
-    def score(self, text: str, context: str | None = None, *, int8: bool = False) -> Score:
+    def score(
+        self,
+        text: str,
+        context: str | None = None,
+        *,
+        label: str | None = None,
+        int8: bool = False,
+    ) -> Score:
         """What the model gives the text: nats in all, a token, and each token's."""
-        return scoring.score(self._opened(int8=int8), text, context=context)
+        return scoring.score(self._opened(int8=int8), text, context, label)
 
     def evaluate(self, *files: str | Path, **asked: Any) -> Evaluation:
         """The figures on `files`, or on the run's own held-out part; `asked`: the task's flags."""

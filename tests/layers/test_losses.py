@@ -60,6 +60,25 @@ def test_the_loss_stays_finite_for_logits_that_overflow_the_exponential() -> Non
     assert float(mean_nats(logits, torch.tensor([1]))) == 1000.0
 
 
+def test_float32_loss_and_gradient_are_those_of_torch_in_float64() -> None:
+    logits, targets = drawn()
+    mask = torch.tensor([[True, True, False], [True, False, False], [False] * 3, [True] * 3])
+    results = []
+    for dtype in (torch.float32, torch.float64):  # native, and torch's own
+        x = logits.to(dtype).requires_grad_()
+        loss = 3 * mean_nats(x, targets, mask)
+        results.append((loss.detach().double(), torch.autograd.grad(loss, x)[0].double()))
+    for found, expected in zip(*results, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-7)  # float32's rounding
+
+
+def test_a_loss_over_no_token_is_not_a_number() -> None:
+    nothing = torch.zeros(4, 3, dtype=torch.bool)
+    for dtype in (torch.float32, torch.float64):
+        logits, targets = drawn()
+        assert torch.isnan(mean_nats(logits.to(dtype), targets, nothing))
+
+
 def test_targets_or_masks_of_another_shape_are_an_error_with_both_shapes() -> None:
     logits, targets = drawn()
     with pytest.raises(ShapeError, match=r"targets must have shape \(4, 3\) but has \(3, 4\)"):

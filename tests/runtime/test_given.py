@@ -29,7 +29,7 @@ def test_a_symbol_never_seen_is_named_with_its_place_and_a_way_out() -> None:
     assert str(caught.value) == (
         "the model has no symbol for 'é' (U+00E9), character 2 of the prompt, counted from 0: it "
         "was not in the text it was trained on. Leave it out, or train on text that has it, or "
-        "with --tokens byte, which reads any text."
+        "train an lm with --tokens byte, which reads any text."
     )
 
 

@@ -21,6 +21,7 @@ EXTRAS = {
     "matplotlib": ("the loss curve of a run", "torch"),
     "tokenizers": ("--tokens bpe", "bpe"),
     "tensorboard": ("--tensorboard", "tensorboard"),
+    "pillow": ("folders of pictures as data", "images"),
 }
 
 

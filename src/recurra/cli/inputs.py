@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from recurra.config import from_json
 from recurra.errors import ConfigError, DataError
@@ -74,7 +74,9 @@ def stdin_text() -> str:
 
 
 def _table(kind: type[Any], lines: Iterable[str], separator: str, where: str) -> Iterator[Any]:
-    rows = csv.DictReader(lines, delimiter=separator)
+    # what a tab separates needs no quotes: a quote is a character there
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    rows = csv.DictReader(lines, delimiter=separator, quoting=quoting)
     names = _names(kind)
     if missing := [name for name in names if name not in (rows.fieldnames or [])]:
         raise DataError(

@@ -14,6 +14,7 @@ from recurra.cli.bar import Bar
 from recurra.cli.flags import flag, with_settings
 from recurra.config import from_json, options
 from recurra.errors import ConfigError, unknown
+from recurra.naming import writing_commands
 from recurra.recipe import task_of
 from recurra.training import words
 from recurra.training.budget import longer
@@ -142,10 +143,7 @@ def _closing(run: Run) -> int:
 
 def _next_commands(run: Run, folder: str) -> list[str]:
     if run.record.kind == runtime.KIND:
-        asking = [
-            f"recurra sample {folder} --length 300 --temperature 0.8",
-            f'recurra score {folder} "one text" "another text"',
-        ]
+        asking = writing_commands(folder, run.record.facts)
     else:
         from recurra import tasks
 

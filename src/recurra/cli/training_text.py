@@ -1,4 +1,4 @@
-"""The text that a language model was trained on, read again for `sample --report`. No torch.
+"""What a language model was trained on, read again for `sample --report`. No torch.
 
 A run records which files it was given, their hashes, and how many of their first tokens were
 trained on; held-out files are not among those given.
@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from recurra import store
-from recurra.data import builtin
+from recurra.config import from_json
+from recurra.data import builtin, name_list
+from recurra.data.name_list import NameData
 from recurra.errors import DataError, RunError
 from recurra.text import files
 from recurra.text.reading import chunks
@@ -24,6 +26,17 @@ def training_text(folder: Path, tokenizer: Tokenizer) -> Iterator[str]:
     """
     record = store.read_record(folder)
     return _first(_whole(folder, record), record.facts.get("train_tokens"), tokenizer)
+
+
+def training_names(folder: Path) -> list[str]:
+    """The training part of a run on a list of names; DataError as `training_text`."""
+    record = store.read_record(folder)
+    _require_files(folder, record)
+    where = f"{folder / store.CONFIG}: config.data"
+    data = from_json(NameData, record.config.get("data"), where)
+    found = name_list.read(data, record.given)
+    _check(folder, record, [source.sha256 for source in found.sources])
+    return [found.names[row] for row in found.split(data).train]
 
 
 def _first(texts: Iterable[str], left: object, tokenizer: Tokenizer) -> Iterator[str]:
@@ -45,15 +58,19 @@ def _whole(folder: Path, record: store.RunRecord) -> Iterable[str]:
         text, source = builtin.text()
         _check(folder, record, [source.sha256])
         return [text]
+    _require_files(folder, record)
+    encoding, raw = _settings(folder, record)
+    paths = files.expand(record.given)
+    _check(folder, record, [files.describe(path).sha256 for path in paths])
+    return chunks(paths, encoding, raw=raw)
+
+
+def _require_files(folder: Path, record: store.RunRecord) -> None:
     if "-" in record.given:
         raise DataError(
             f"{folder} was trained on standard input, which is not kept: --report needs the text. "
             "Leave --report out, or train on a file."
         )
-    encoding, raw = _settings(folder, record)
-    paths = files.expand(record.given)
-    _check(folder, record, [files.describe(path).sha256 for path in paths])
-    return chunks(paths, encoding, raw=raw)
 
 
 def _settings(folder: Path, record: store.RunRecord) -> tuple[str | None, bool]:

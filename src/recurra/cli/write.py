@@ -5,20 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from recurra.cli.flags import flag, switch
 from recurra.cli.inputs import stdin_text
-from recurra.cli.training_text import training_text
+from recurra.cli.training_text import training_names, training_text
 from recurra.decoding.beam import WIDEST
 from recurra.errors import ConfigError, DataError
 from recurra.results import Sample, Score
-from recurra.runtime import LanguageModel, sampling, scoring
+from recurra.runtime import LanguageModel, novelty, sampling, scoring
 from recurra.runtime import report as reporting
 from recurra.training.words import harmless
 
+Report: TypeAlias = reporting.SampleReport | novelty.NoveltyReport
 Folder = Annotated[str, flag("the run folder of a language model")]
 Context = Annotated[
     str | None,
@@ -27,6 +28,9 @@ Context = Annotated[
         "a newline, or the most frequent symbol where there is none",
         free=True,
     ),
+]
+Label = Annotated[
+    str | None, flag("of which class, where the run has classes: the name of one", free=True)
 ]
 Int8 = Annotated[
     bool,
@@ -40,7 +44,9 @@ def sample(
     /,
     *,
     prompt: Annotated[str, flag("what the text begins with; any text", free=True)] = "",
-    length: Annotated[int, flag("symbols to draw")] = 200,
+    length: Annotated[
+        int | None, flag("symbols to draw [default: 200; of a name, all up to its end]")
+    ] = None,
     temperature: Annotated[
         float, flag("below 1 safer, above 1 wilder, 0 always the likeliest")
     ] = 1.0,
@@ -54,13 +60,14 @@ def sample(
     seed: Annotated[int, flag("the same seed draws the same text, every time")] = 0,
     count: Annotated[int, flag("how many texts, each with a stream of its own")] = 1,
     context: Context = None,
+    label: Label = None,
     beam: Annotated[
         int | None,
         flag("search with so many beams instead of drawing: likelier text, but it repeats more"),
     ] = None,
     report: Annotated[
         bool,
-        switch("also measure it against the training text: memorised n-grams, known words"),
+        switch("also measure it against the training text: memorised, known words, new names"),
     ] = False,
     int8: Int8 = False,
     json_: AsJson = False,
@@ -71,27 +78,28 @@ def sample(
         drawing |= {"top_p": top_p is not None, "stop": bool(stop), "seed": seed != 0}
         _check_beam(beam, count, [name for name, given in drawing.items() if given])
     model = LanguageModel.open(Path(run), int8=int8)
-    text = training_text(Path(run), model.tokenizer) if report else None
-    asked: dict[str, Any] = {"length": length, "temperature": temperature, "top_k": top_k}
-    asked |= {"top_p": top_p, "stop": stop, "seed": seed, "context": context}
+    measure = _measure(Path(run), model) if report else None
+    placed: dict[str, Any] = {"length": length, "context": context, "label": label}
+    asked: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    asked |= {"stop": stop, "seed": seed, **placed}
     if beam is None and count == 1 and not json_:
         samples = [_stream(model, prompt, asked)]
     elif beam is None:
         samples = sampling.sample(model, prompt, count=count, **asked)
     else:
-        found = sampling.beam(model, prompt, length=length, width=beam, context=context)
+        found = sampling.beam(model, prompt, width=beam, **placed)
         samples = found[:count]
     for number, one in enumerate(samples, start=1):
         if json_:
             print(json.dumps(one.json(), ensure_ascii=False))
             continue
-        if count > 1:
+        if count > 1 and model.stop is None:
             print(f"--- {number} of {len(samples)}, {one.nats:.1f} nats")
         if count > 1 or beam is not None:
             print(_bold(prompt) + _shown(one.text))
     _say_notes(samples)
-    if text is not None:
-        measured = reporting.report([one.text for one in samples], text)
+    if measure is not None:
+        measured = measure(samples)
         print(json.dumps({"report": measured.json()}) if json_ else f"---\n{measured}")
     return 0
 
@@ -101,6 +109,7 @@ def score(
     /,
     *text: Annotated[str, flag("texts to score; - reads one from standard input")],
     context: Context = None,
+    label: Label = None,
     int8: Int8 = False,
     per_token: Annotated[bool, switch("also a table of what each token costs")] = False,
     json_: AsJson = False,
@@ -112,7 +121,7 @@ def score(
         raise ConfigError("- was given twice: standard input holds one text.")
     model = LanguageModel.open(Path(run), int8=int8)
     texts = [_read() if each == "-" else each for each in text]
-    scores = [scoring.score(model, each, context=context) for each in texts]
+    scores = [scoring.score(model, each, context, label) for each in texts]
     scores.sort(key=lambda one: one.nats_per_token)
     if json_:
         for one in scores:
@@ -124,8 +133,18 @@ def score(
         print(one)
         if per_token:
             _print_tokens(one)
-    print(f"(each starts after {scores[0].context!r}, itself not counted)")
+    ends = "" if model.stop is None else f"; its end {model.stop!r} is counted"
+    print(f"(each starts after {scores[0].context!r}, itself not counted{ends})")
     return 0
+
+
+def _measure(folder: Path, model: LanguageModel) -> Callable[[Sequence[Sample]], Report]:
+    """What compares samples with what was trained on, which is found and checked now."""
+    if model.stop is not None:
+        names = training_names(folder)
+        return lambda samples: novelty.report([str(one) for one in samples], names)
+    text = training_text(folder, model.tokenizer)
+    return lambda samples: reporting.report([one.text for one in samples], text)
 
 
 def _print_tokens(score: Score) -> None:
@@ -170,7 +189,9 @@ def _stream(model: LanguageModel, prompt: str, asked: Mapping[str, Any]) -> Samp
         drawn.append(piece)
     print()
     # what there is to say of the prompt; nothing more is drawn for it
-    (start,) = sampling.sample(model, prompt, length=0, context=asked["context"])
+    (start,) = sampling.sample(
+        model, prompt, length=0, context=asked["context"], label=asked["label"]
+    )
     return dataclasses.replace(start, text="".join(drawn), seed=asked["seed"])
 
 

@@ -69,8 +69,10 @@ def batches_by_length(lengths: Sequence[int] | Rows, batch: int) -> list[Rows]:
 class PaddedBatches(Generic[Batch]):
     """An endless walk: pass after pass, each example once a pass, batch after batch.
 
-    For a pass the examples are shuffled and cut into pools of POOL batches; a pool is sorted by
-    length and cut into batches, and the batches of all pools are shuffled.
+    For a pass the examples are shuffled and cut into pools of some batches; a pool is sorted by
+    length and cut into batches, and the batches of all pools are shuffled. With pools of one batch
+    lengths are mixed in every batch: right where it is the length itself that is learned, because a
+    batch of one length pulls every sequence's end there.
     """
 
     def __init__(
@@ -79,6 +81,8 @@ class PaddedBatches(Generic[Batch]):
         batch: int,
         rng: np.random.Generator,
         make: Callable[[Rows], Batch],
+        *,
+        pool: int = POOL,
     ) -> None:
         """lengths: steps of each example; batch: examples in one; rng: the `order` stream.
 
@@ -91,6 +95,7 @@ class PaddedBatches(Generic[Batch]):
         if not self._lengths.min():
             raise DataError(f"example {int(self._lengths.argmin())} has no step: leave it out.")
         self._batch = batch
+        self._pool = pool * batch  # examples
         self._rng = rng
         self._make = make
         self._plan: list[Rows]
@@ -132,8 +137,8 @@ class PaddedBatches(Generic[Batch]):
         self._at = 0
         order = self._rng.permutation(len(self._lengths))
         batches: list[Rows] = []
-        for start in range(0, len(order), POOL * self._batch):
-            pool = order[start : start + POOL * self._batch]
+        for start in range(0, len(order), self._pool):
+            pool = order[start : start + self._pool]
             by_length = pool[np.argsort(self._lengths[pool], kind="stable")]
             batches += _cut(by_length, self._lengths, self._batch)
         self._plan = [batches[place] for place in self._rng.permutation(len(batches))]

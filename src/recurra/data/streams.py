@@ -64,7 +64,7 @@ class TokenStreams:
         self._at = end
         if (end // self._seq_len) % _RELEASE_EVERY == 0:
             release(self._ids)
-        return Window(self._steps(at, end), self._steps(at + 1, end + 1), first=at == 0)
+        return Window(self._steps(at, end, 0), self._steps(at, end, 1), first=at == 0)
 
     def state(self) -> dict[str, Any]:
         """Where the walk stands and the generator's state, as JSON values."""
@@ -99,11 +99,12 @@ class TokenStreams:
             self._cut = int(self._rng.integers(-(-self._seq_len // 2), self._seq_len + 1))
         self._at = 0
 
-    def _steps(self, begin: int, end: int) -> NDArray[np.int64]:
-        """Steps begin to end of every stream, (end − begin, B)."""
-        span = self._ids[self._start + begin :]
-        starts = range(0, self._batch * self._length, self._length)
-        return np.stack([span[s : s + end - begin] for s in starts], axis=1).astype(np.int64)
+    def _steps(self, begin: int, end: int, ahead: int) -> NDArray[np.int64]:
+        """Steps begin to end of every stream, so many tokens ahead, (end − begin, B)."""
+        first = self._start + ahead
+        streams = self._ids[first : first + self._batch * self._length]
+        steps = streams.reshape(self._batch, self._length)[:, begin:end]
+        return np.array(steps.T, np.int64, order="C")
 
 
 def fit_shape(tokens: int, batch: int, seq_len: int) -> tuple[int, int, tuple[str, ...]]:

@@ -5,7 +5,7 @@ Tokens are the N pairs of step and sequence, in the order of the kernels' arrays
 
 from __future__ import annotations
 
-from torch import Tensor, mm
+from torch import Tensor, get_num_threads, mm
 
 from recurra import kernels
 
@@ -27,7 +27,9 @@ def as_source(flat: Tensor, source: Tensor, batch_first: bool) -> Tensor:
 
 def table_gradient(symbols: int, ids: Tensor, d_gates: Tensor) -> Tensor:
     """The gradient of a table (V, G·H) whose rows the ids (T, B) chose."""
-    return d_gates.new_zeros(symbols, d_gates.shape[1]).index_add_(0, ids.flatten(), d_gates)
+    sums = d_gates.new_empty(symbols, d_gates.shape[1])
+    kernels.sum_rows(d_gates, ids.flatten(), sums, threads=get_num_threads())
+    return sums
 
 
 def recurrent_gradients(

@@ -1,5 +1,5 @@
-"""The native kernels: a layer's whole sequence in one call, forward and backward, float32; and a
-whole network that draws symbols.
+"""The native kernels: a layer's whole sequence in one call, forward and backward, float32; what a
+training step needs beside its layers, and a whole network that draws symbols.
 
 Arrays in and out, of NumPy or of torch on the CPU, float32 and C-contiguous; nothing is allocated,
 and the number of threads is an argument. `run_forward` and `run_backward` take addresses unchecked,
@@ -15,8 +15,10 @@ from recurra.kernels._layer import Backward, Forward, Shape, run_backward, run_f
 from recurra.kernels._math import exp, sigmoid, tanh
 from recurra.kernels._sampler import Sampler
 from recurra.kernels._sequence import backward, forward
+from recurra.kernels._step import NOT_COUNTED, nats, sum_rows
 
 __all__ = [
+    "NOT_COUNTED",
     "Backward",
     "Forward",
     "InstructionSets",
@@ -29,9 +31,11 @@ __all__ = [
     "instruction_sets",
     "kind",
     "names",
+    "nats",
     "run_backward",
     "run_forward",
     "sigmoid",
+    "sum_rows",
     "tanh",
     "why_missing",
 ]

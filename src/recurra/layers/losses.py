@@ -1,13 +1,20 @@
-"""The loss of every task over symbols: mean cross-entropy in nats. Metrics are the tasks' own."""
+"""The loss of every task over symbols: mean cross-entropy in nats. Metrics are the tasks' own.
+
+On the CPU in float32 the loss and its gradient come from one native pass over the logits.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import cross_entropy
 
+from recurra import kernels
 from recurra.shapes import check_shape
-
-_NOT_COUNTED = -100  # a target that is no symbol
 
 
 def mean_nats(logits: Tensor, targets: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -20,6 +27,42 @@ def mean_nats(logits: Tensor, targets: Tensor, mask: Tensor | None = None) -> Te
     check_shape("targets", targets, leading)
     if mask is not None:
         check_shape("mask", mask, leading)
-        targets = targets.masked_fill(~mask, _NOT_COUNTED)
+        targets = targets.masked_fill(~mask, kernels.NOT_COUNTED)
     flat = logits.reshape(-1, logits.shape[-1])  # (tokens, V)
-    return cross_entropy(flat, targets.reshape(-1), ignore_index=_NOT_COUNTED)
+    if _has_kernel(flat):
+        count = len(flat) if mask is None else int(mask.sum())
+        nats: Tensor = _MeanNats.apply(flat, targets.reshape(-1), count)  # type: ignore[no-untyped-call]
+        return nats
+    return cross_entropy(flat, targets.reshape(-1), ignore_index=kernels.NOT_COUNTED)
+
+
+def _has_kernel(logits: Tensor) -> bool:
+    """Whether the native pass takes these; it is not for autocast or torch.func."""
+    if not (logits.dtype is torch.float32 and logits.is_cpu and logits.numel()):
+        return False
+    if torch.is_autocast_enabled("cpu") or torch._C._are_functorch_transforms_active():
+        return False
+    return kernels.why_missing() is None
+
+
+class _MeanNats(Function):
+    """The node: logits (N, V) to their mean nats; the gradient is made with the loss."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, targets: Tensor, count: int) -> Tensor:
+        gradient = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
+        nats = kernels.nats(
+            logits.contiguous(),
+            targets.contiguous(),
+            gradient=gradient,
+            scale=1 / count if count else float("nan"),
+            threads=torch.get_num_threads(),
+        )
+        ctx.save_for_backward(gradient)
+        return logits.new_tensor(nats.sum() / count if count else float("nan"))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_nats: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * d_nats, None, None

@@ -77,7 +77,7 @@ class LanguageModel(nn.Module):
         outputs = self.dropout(outputs, generator)  # (T, B, H)
         weight = self.projection.get("weight", embedding)
         assert weight is not None
-        return outputs @ weight.T + self.projection["bias"], state
+        return nn.functional.linear(outputs, weight, self.projection["bias"]), state
 
 
 def arrays(module: nn.Module) -> dict[str, NDArray[Any]]:

@@ -5,13 +5,21 @@ Training is `recurra.training`'s; how sequences are searched is `recurra.decodin
 
 from __future__ import annotations
 
-from recurra.runtime.language_model import CONTEXT, KIND, TOKENIZER, LanguageModel, default_context
+from recurra.runtime.language_model import (
+    CONTEXT,
+    KIND,
+    STOP,
+    TOKENIZER,
+    LanguageModel,
+    default_context,
+)
 from recurra.runtime.settings import NetworkSettings
 from recurra.runtime.weights import expected_shapes, resolve
 
 __all__ = [
     "CONTEXT",
     "KIND",
+    "STOP",
     "TOKENIZER",
     "LanguageModel",
     "NetworkSettings",

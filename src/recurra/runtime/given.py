@@ -45,6 +45,6 @@ def _never_seen(text: str, unseen: list[str], what: str) -> str:
     return (
         f"the model has no symbol for {first!r} (U+{ord(first):04X}), character "
         f"{text.index(first):,} of {what}, counted from 0{more}: it was not in the text it was "
-        "trained on. Leave it out, or train on text that has it, or with --tokens byte, which "
-        "reads any text."
+        "trained on. Leave it out, or train on text that has it, or train an lm with --tokens "
+        "byte, which reads any text."
     )

@@ -24,13 +24,14 @@ from recurra.runtime import native
 from recurra.runtime.given import encode
 from recurra.runtime.int8 import round_layers, rounded
 from recurra.runtime.settings import NetworkSettings
-from recurra.runtime.weights import expected_shapes, resolve
+from recurra.runtime.weights import check_finite, check_weights, expected_shapes, resolve
 from recurra.shapes import check_shape
 from recurra.text.tokenizers import Tokenizer, read
 
 TOKENIZER = "tokenizer.json"  # in the run folder
 KIND = "language_model"  # what the record of such a run calls it
 CONTEXT = "context"  # the run record's fact that holds it
+STOP = "stop"  # the fact that holds the symbol at which a sequence ends, where sequences end
 
 State = tuple[Any, ...]  # one named tuple of (B, H) arrays a layer
 Ids = NDArray[np.integer[Any]]
@@ -44,9 +45,11 @@ class LanguageModel:
     """Next-symbol log-probabilities from symbols and the state before them.
 
     `weights` must be exactly those of `expected_shapes(settings, tokenizer.vocab_size)`; `context`
-    is what a text without a predecessor starts after. With `int8` every matrix that a step
-    multiplies is rounded, see `runtime.int8`. Raises ConfigError for a context without a symbol,
-    DataError for one with an unknown symbol, ShapeError for a weight of another shape.
+    is what a text without a predecessor starts after. With `stop`, one symbol, the model is one of
+    sequences that end with it, each from the initial state: see `runtime.start`. With `int8` every
+    matrix that a step multiplies is rounded, see `runtime.int8`. Raises ConfigError for a context
+    without a symbol, DataError for one with an unknown symbol, ShapeError for a weight of another
+    shape.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class LanguageModel:
         weights: Mapping[str, NDArray[Any]],
         context: str = "\n",
         *,
+        stop: str | None = None,
         int8: bool = False,
     ) -> None:
         self.vocab_size = tokenizer.vocab_size
@@ -64,8 +68,12 @@ class LanguageModel:
         self.context = context
         ids = encode(tokenizer, context, "the context")
         config.require(ids.size > 0, "context", context, "must hold a symbol")
+        self.stop = stop
+        ends = encode(tokenizer, stop or "", "the stop symbol")
+        config.require(stop is None or ends.size == 1, "stop", stop, "must be one symbol")
+        self.stop_id = int(ends[0]) if stop else None
         self.cell = cells.load(settings.cell)
-        _check_weights(weights, expected_shapes(self.settings, self.vocab_size))
+        check_weights(weights, expected_shapes(self.settings, self.vocab_size))
         arrays = {name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()}
         embedding = arrays.get("embedding.weight")
         self._native = native.usable(settings.cell)
@@ -86,21 +94,23 @@ class LanguageModel:
         folder = Path(folder)
         record = store.read_record(folder)
         where = f"{folder / store.CONFIG}: config.model"
-        context = record.facts.get(CONTEXT)
+        context, stop = record.facts.get(CONTEXT), record.facts.get(STOP)
         if record.kind != KIND:
             raise RunError(f"{folder} is a run of {record.task!r}: it holds no language model.")
-        if "model" not in record.config or not isinstance(context, str):
+        if "model" not in record.config or not (
+            isinstance(context, str) and isinstance(stop, str | None)
+        ):
             raise RunError(
                 f"{folder / store.CONFIG} is damaged: a language model has config.model and "
-                f"facts.{CONTEXT}, a text."
+                f"facts.{CONTEXT}, a text; facts.{STOP}, where there is one, is a text, too."
             )
         tokenizer = read(folder / TOKENIZER)
         try:
             settings = config.from_json(NetworkSettings, record.config["model"], where)
             shapes = expected_shapes(settings, tokenizer.vocab_size)
             weights = store.read_tensors(folder / store.MODEL, shapes)
-            _check_finite(weights, folder / store.MODEL)
-            return cls(settings, tokenizer, weights, context, int8=int8)
+            check_finite(weights, folder / store.MODEL)
+            return cls(settings, tokenizer, weights, context, stop=stop, int8=int8)
         except (ConfigError, DataError) as error:
             raise RunError(f"{folder} cannot be opened: {error}") from error
 
@@ -261,30 +271,6 @@ def _initial(
     """One layer's learned initial state, a row (H,) a field; empty where it is zero."""
     names = [f"recurrent.l{depth}.initial_{name}" for name in cell.State._fields]
     return [arrays[name] for name in names if name in arrays]
-
-
-def _check_weights(
-    weights: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...]]
-) -> None:
-    if set(weights) != set(shapes):
-        missing, extra = sorted(set(shapes) - set(weights)), sorted(set(weights) - set(shapes))
-        raise ConfigError(
-            "the weights do not fit the settings: "
-            f"missing {', '.join(missing) or 'none'}; not asked for {', '.join(extra) or 'none'}."
-        )
-    for name, shape in shapes.items():
-        check_shape(name, weights[name], shape)
-
-
-def _check_finite(weights: Mapping[str, NDArray[Any]], path: Path) -> None:
-    for name, value in weights.items():
-        with np.errstate(over="ignore"):
-            finite = np.isfinite(np.asarray(value, dtype=np.float32)).all()
-        if not finite:
-            raise RunError(
-                f"{path} is damaged: {name} contains values that are not finite. Copy the run "
-                "again, or train it anew."
-            )
 
 
 def default_context(tokenizer: Tokenizer, counts: NDArray[np.integer[Any]]) -> str:

@@ -1,7 +1,8 @@
 """Text drawn from a language model: whole, as it is drawn, or the likeliest a beam finds.
 
 Which symbol is drawn is `recurra.decoding`'s and `recurra.rng`'s; this is prompts, stop strings and
-turning ids back into text.
+turning ids back into text. Where sequences end, each text is one: it begins after START and ends at
+the stop symbol, which counts in `nats` and is not part of the text.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from recurra.decoding.filters import without
 from recurra.decoding.state import Floats
 from recurra.errors import ConfigError
 from recurra.results import Sample
-from recurra.runtime import native
+from recurra.runtime import native, start
 from recurra.runtime.given import check_valid, encode
 from recurra.runtime.language_model import Ids, LanguageModel, State
 from recurra.text.tokenizers import Tokenizer
 
 MOST_SAMPLES = 10_000
+LENGTH = 200  # symbols of a sample where nothing is said and nothing ends it
 LONGEST = 10_000_000  # symbols of a sample, and of all the hypotheses of a beam together
 NUMBERS_AT_ONCE = 2**22  # probabilities held for samples drawn together: 32 MB in float64
 
@@ -36,7 +38,7 @@ def sample(
     model: LanguageModel,
     prompt: str = "",
     *,
-    length: int,
+    length: int | None = None,
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
@@ -44,34 +46,39 @@ def sample(
     seed: int = 0,
     count: int = 1,
     context: str | None = None,
+    label: str | None = None,
 ) -> list[Sample]:
     """`count` texts that continue the prompt by up to `length` symbols each; the same every time.
+
+    `length` None: LENGTH of them, and where sequences end, all up to the stop symbol.
 
     Sample i draws from a generator of its own, (seed, i): the first of three is the one that
     count=1 gives (without native kernels: as far as float32 products in a batch round alike). A
     text ends before the first stop string in it, which is not part of it; `nats` counts every
     symbol drawn, also those of the stop string. An empty prompt starts after the model's context;
-    `context` puts another text before the prompt. Symbols unknown to the model are read as its
-    unknown symbol, which is never drawn. `temperature`, `top_k`, `top_p`: see `Filters`.
+    `context` puts another text before the prompt, `label` says of which class a sequence is, where
+    a run has classes. Symbols unknown to the model are read as its unknown symbol, which is never
+    drawn. `temperature`, `top_k`, `top_p`: see `Filters`.
 
     Raises ConfigError for a setting that cannot be and for what is not valid text, DataError for a
     prompt with symbols never seen where the model has no unknown symbol.
     """
     filters = Filters(temperature=temperature, top_k=top_k, top_p=top_p)
     require(1 <= count <= MOST_SAMPLES, "count", count, f"must be 1 to {MOST_SAMPLES:,}")
-    start = _begin(model, prompt, context, length)
-    texts = [_Text(model.tokenizer, start.prompt_ids, tuple(stop)) for _ in range(count)]
+    begun = _begin(model, prompt, context, label, length)
+    ends = _ends(model, stop)
+    texts = [_Text(model.tokenizer, begun.prompt_ids, ends) for _ in range(count)]
     parts: list[list[str]] = [[] for _ in texts]
     nats: list[list[float]] = [[] for _ in texts]
     together = max(1, NUMBERS_AT_ONCE // model.vocab_size)
     for first in range(0, count, together):
         rows = range(first, min(first + together, count))
-        for row, one in _drawn(model, start, texts, rows, filters, seed, length):
+        for row, one in _drawn(model, begun, texts, rows, filters, seed):
             parts[row].append(texts[row].push(one.id))
             nats[row].append(one.nats)
     return [
         Sample(prompt, "".join([*parts[row], texts[row].end()]), float(sum(nats[row])), seed, notes)
-        for row, notes in enumerate([start.notes] * count)
+        for row, notes in enumerate([begun.notes] * count)
     ]
 
 
@@ -79,13 +86,14 @@ def stream(
     model: LanguageModel,
     prompt: str = "",
     *,
-    length: int,
+    length: int | None = None,
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
     stop: Sequence[str] = (),
     seed: int = 0,
     context: str | None = None,
+    label: str | None = None,
 ) -> Iterator[str]:
     """The text of `sample` with these arguments, piece by piece as it is drawn.
 
@@ -93,11 +101,11 @@ def stream(
     stop string until it is clear that it is not. Raises as `sample`, before the first piece.
     """
     filters = Filters(temperature=temperature, top_k=top_k, top_p=top_p)
-    start = _begin(model, prompt, context, length)
-    text = _Text(model.tokenizer, start.prompt_ids, tuple(stop))
+    begun = _begin(model, prompt, context, label, length)
+    text = _Text(model.tokenizer, begun.prompt_ids, _ends(model, stop))
 
     def pieces() -> Iterator[str]:
-        for _, one in _drawn(model, start, [text], range(1), filters, seed, length):
+        for _, one in _drawn(model, begun, [text], range(1), filters, seed):
             if piece := text.push(one.id):
                 yield piece
         if piece := text.end():
@@ -107,30 +115,40 @@ def stream(
 
 
 def beam(
-    model: LanguageModel, prompt: str = "", *, length: int, width: int, context: str | None = None
+    model: LanguageModel,
+    prompt: str = "",
+    *,
+    length: int | None = None,
+    width: int,
+    context: str | None = None,
+    label: str | None = None,
 ) -> list[Sample]:
     """The `width` likeliest continuations that a beam of that width finds, the likeliest first.
 
-    Each is `length` symbols. On open-ended text they repeat themselves more than samples do; their
-    notes say so. Raises as `sample`, and ConfigError for a width that is not 1 to 1,000.
+    Each is `length` symbols (None: LENGTH), or up to the stop symbol where sequences end. On
+    open-ended text they repeat themselves more than samples do; their notes say so. Raises as
+    `sample`, and ConfigError for a width that is not 1 to 1,000.
     """
     require(1 <= width <= WIDEST, "width", width, f"must be 1 to {WIDEST:,}")
+    length = LENGTH if length is None else length
     require(width * length <= LONGEST, "length", length, f"must be at most {LONGEST:,} ÷ the width")
-    start = _begin(model, prompt, context, length)
+    begun = _begin(model, prompt, context, label, length)
     never = _never(model)
 
     def step(ids: Ids, state: State) -> tuple[Floats, State]:
         log_probs, state = model.step(ids, state)
         return (without(log_probs, never) if never else log_probs), state
 
-    log_probs, state = step(start.last, start.state)
-    (found,) = beam_search(step, log_probs, state, width=width, length=length, n_best=width)
+    first, state = step(begun.last, begun.state)
+    asked: dict[str, Any] = {"width": width, "length": length, "n_best": width}
+    (found,) = beam_search(step, first, state, stop_id=model.stop_id, **asked)
     results = []
     for hypothesis in found:
-        text = _Text(model.tokenizer, start.prompt_ids, ())
+        text = _Text(model.tokenizer, begun.prompt_ids, _ends(model, ()))
         drawn = "".join([*(text.push(one) for one in hypothesis.ids), text.end()])
-        nats = _continuation_nats(model, start, hypothesis.ids)
-        results.append(Sample(prompt, drawn, nats, 0, (*start.notes, BEAM_NOTE)))
+        nats = _continuation_nats(model, begun, hypothesis.ids)
+        notes = begun.notes if model.stop else (*begun.notes, BEAM_NOTE)
+        results.append(Sample(prompt, drawn, nats, 0, notes))
     return results
 
 
@@ -141,19 +159,25 @@ class _Start:
     prompt_ids: Ids
     last: Ids  # (1,), still to be fed
     state: State  # before it
+    length: int  # symbols to draw at most
     notes: tuple[str, ...]
 
 
-def _begin(model: LanguageModel, prompt: str, context: str | None, length: int) -> _Start:
-    """The model in the context and the prompt; ConfigError or DataError where that cannot be."""
+def _begin(
+    model: LanguageModel, prompt: str, context: str | None, label: str | None, length: int | None
+) -> _Start:
+    """The model in what stands before and the prompt; ConfigError or DataError for what cannot."""
+    if length is None:
+        length = LENGTH if model.stop is None else LONGEST
     require(0 <= length <= LONGEST, "length", length, f"must be 0 to {LONGEST:,}")
     tokenizer = model.tokenizer
     if tokenizer.unknown_id is not None and tokenizer.vocab_size == 1:
         raise ConfigError("the model's only symbol is the unknown one: there is nothing to draw.")
     prompt_ids = encode(tokenizer, prompt, "the prompt")
-    default = "" if prompt_ids.size else model.context
-    before = encode(tokenizer, default if context is None else context, "the context")
-    require(context is None or before.size > 0, "context", context, "must hold a symbol")
+    require(
+        model.stop is None or model.stop not in prompt, "prompt", prompt, "holds the stop symbol"
+    )
+    before, _ = start.before(model, context, label, prompted=prompt_ids.size > 0)
     read = np.concatenate([before, prompt_ids])
     state = model.initial_state(1)
     if read.size > 1:
@@ -162,23 +186,22 @@ def _begin(model: LanguageModel, prompt: str, context: str | None, length: int) 
     if unseen := tokenizer.unseen(prompt):
         shown = ", ".join(repr(symbol) for symbol in unseen[:5])
         notes = (f"the prompt has {len(unseen)} symbols unknown to the model: {shown}",)
-    return _Start(prompt_ids, read[-1:], state, notes)
+    return _Start(prompt_ids, read[-1:], state, length, notes)
 
 
 def _drawn(
     model: LanguageModel,
-    start: _Start,
+    begun: _Start,
     texts: Sequence[_Text],
     rows: range,
     filters: Filters,
     seed: int,
-    length: int,
 ) -> Iterator[tuple[int, Drawn]]:
     """(which of `texts`, the symbol) for those in `rows`, drawn together."""
     copies = [0] * len(rows)
-    ids, state = start.last[copies], take(start.state, copies)
+    ids, state = begun.last[copies], take(begun.state, copies)
     asked: dict[str, Any] = {
-        "length": length,
+        "length": begun.length,
         "filters": filters,
         "generators": [rng.generator(seed, f"sample/{row}") for row in rows],
         "never": _never(model),
@@ -192,16 +215,23 @@ def _drawn(
 
 
 def _never(model: LanguageModel) -> tuple[int, ...]:
+    """The symbols that are no text: the unknown one, and the START of each class."""
+    special = tuple(model.tokenizer.special.values())
     unknown = model.tokenizer.unknown_id
-    return () if unknown is None else (unknown,)
+    return special if unknown is None else (*special, unknown)
 
 
-def _continuation_nats(model: LanguageModel, start: _Start, ids: Sequence[int]) -> float:
+def _ends(model: LanguageModel, stop: Sequence[str]) -> tuple[str, ...]:
+    """The texts at which a sample ends."""
+    return tuple(stop) if model.stop is None else (*stop, model.stop)
+
+
+def _continuation_nats(model: LanguageModel, begun: _Start, ids: Sequence[int]) -> float:
     """−ln p(ids | prompt) under the model as it is, the unknown symbol possible."""
     if not ids:
         return 0.0
     wanted = np.array(ids)
-    nats, _ = model.nats(np.concatenate([start.last, wanted[:-1]]), wanted, start.state)
+    nats, _ = model.nats(np.concatenate([begun.last, wanted[:-1]]), wanted, begun.state)
     return float(nats.sum())
 
 

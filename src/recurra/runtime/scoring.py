@@ -16,6 +16,7 @@ from recurra import rng
 from recurra.config import require
 from recurra.errors import DataError
 from recurra.results import Score
+from recurra.runtime import start
 from recurra.runtime.given import encode
 from recurra.runtime.language_model import Ids, LanguageModel, State
 
@@ -38,9 +39,12 @@ class WindowsFigure(NamedTuple):
     tokens: int  # predictions the mean is over: windows times their length
 
 
-def score(model: LanguageModel, text: str, context: str | None = None) -> Score:
+def score(
+    model: LanguageModel, text: str, context: str | None = None, label: str | None = None
+) -> Score:
     """−ln p of each token of `text`, after `context` (None: the model's), which is not counted.
 
+    Where sequences end, the text is one, of class `label`: the stop symbol behind it counts, too.
     Symbols that the model has none for are scored as its unknown symbol and counted in `unknown`.
     Raises DataError for a text without a token and, where there is no unknown symbol, for one with
     symbols never seen; ConfigError for a context without a token and for what is not valid text.
@@ -48,15 +52,20 @@ def score(model: LanguageModel, text: str, context: str | None = None) -> Score:
     ids = encode(model.tokenizer, text, "the text")
     if ids.size == 0:
         raise DataError(f"the text {text!r} has no token to score: give at least one.")
-    context = model.context if context is None else context
-    before, state = after_context(model, context)
+    if model.stop is not None:
+        require(
+            model.stop not in text, "text", text, "holds the stop symbol: give one line at a time"
+        )
+        ids = np.append(ids, np.array(model.stop_id, ids.dtype))
+    read, shown = start.before(model, context, label, prompted=False)
+    before, state = _read(model, read)
     inputs = np.concatenate([before, ids[:-1]])
     nats, _ = model.nats(inputs, ids, state)
     return Score(
         text=text,
         tokens=tuple(model.tokenizer.pieces(ids)),
         nats=tuple(nats.tolist()),
-        context=context,
+        context=shown,
         unknown=int((ids == model.tokenizer.unknown_id).sum()),
     )
 
@@ -65,6 +74,11 @@ def after_context(model: LanguageModel, context: str) -> tuple[Ids, State]:
     """(the context's last symbol (1,), still to be fed, state of one sequence before it)."""
     ids = encode(model.tokenizer, context, "the context")
     require(ids.size > 0, "context", context, "must hold a symbol")
+    return _read(model, ids)
+
+
+def _read(model: LanguageModel, ids: Ids) -> tuple[Ids, State]:
+    """(the last symbol (1,), still to be fed, state of one sequence before it)."""
     state = model.initial_state(1)
     if ids.size > 1:
         _, state = model.read(ids[:-1, None], state)
@@ -93,15 +107,15 @@ def evaluate_stream(
         raise DataError(f"{len(ids)} tokens leave nothing to predict: at least 2 are needed.")
     sums = []
     previous = before
-    for start in range(0, len(ids), STRETCH):
-        part = np.asarray(ids[start : start + STRETCH])
+    for begin in range(0, len(ids), STRETCH):
+        part = np.asarray(ids[begin : begin + STRETCH])
         inputs = np.concatenate([previous, part[:-1]])
         targets = part[len(part) - len(inputs) :]
         previous = part[-1:]
         if len(inputs):
             nats, state = model.nats(inputs, targets, state)
             sums.append(float(nats.sum()))
-        progress(start + len(part) - (1 - len(before)), total)
+        progress(begin + len(part) - (1 - len(before)), total)
     return StreamFigure(math.fsum(sums) / total, total)
 
 

@@ -34,7 +34,7 @@ class NetworkSettings:
     dropout: float = option(
         0.0,
         "probability in [0, 1) on every layer's input and output",
-        why="off in a first short run",
+        why="off in a first short run of lm; names: 0.1, docs/names.md",
     )
     locked_dropout: bool = option(
         False, "one dropout mask for a whole sequence (gal2016)", why="plain is zaremba2014's"

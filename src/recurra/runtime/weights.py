@@ -1,4 +1,4 @@
-"""Which weights a language model's settings ask for: names and shapes, computed without allocating.
+"""Which weights a language model's settings ask for: names and shapes; whether some are those.
 
 What is done with them is in `language_model`.
 """
@@ -6,9 +6,17 @@ What is done with them is in `language_model`.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from recurra import cells
+from recurra.errors import ConfigError, RunError
 from recurra.runtime.settings import NetworkSettings
+from recurra.shapes import check_shape
 
 
 def resolve(settings: NetworkSettings) -> NetworkSettings:
@@ -41,3 +49,29 @@ def expected_shapes(settings: NetworkSettings, vocab_size: int) -> dict[str, tup
         shapes["projection.weight"] = (vocab_size, hidden_size)
     shapes["projection.bias"] = (vocab_size,)
     return shapes
+
+
+def check_weights(
+    weights: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """ConfigError unless the weights have the names of `shapes`, ShapeError for another shape."""
+    if set(weights) != set(shapes):
+        missing, extra = sorted(set(shapes) - set(weights)), sorted(set(weights) - set(shapes))
+        raise ConfigError(
+            "the weights do not fit the settings: "
+            f"missing {', '.join(missing) or 'none'}; not asked for {', '.join(extra) or 'none'}."
+        )
+    for name, shape in shapes.items():
+        check_shape(name, weights[name], shape)
+
+
+def check_finite(weights: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """RunError, naming the file they are from, where a weight is not a finite float32."""
+    for name, value in weights.items():
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(np.asarray(value, dtype=np.float32)).all()
+        if not finite:
+            raise RunError(
+                f"{path} is damaged: {name} contains values that are not finite. Copy the run "
+                "again, or train it anew."
+            )

@@ -4,11 +4,13 @@ A vocabulary of all the characters of the training files has no unknown symbol: 
 exactly the text's own symbols, and a text with any other character is an error that names it.
 Where a vocabulary was cut (min_count, max_vocab), what fell out is U+FFFD, Unicode's own
 replacement character, and so is every character never seen.
+
+Special symbols have names of more than one character, so that no text can hold one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
 import numpy as np
@@ -25,21 +27,30 @@ _CODE_POINTS = 0x110000
 
 
 class CharTokenizer(SymbolTokenizer):
-    """A vocabulary of single characters, looked up by a table over code points."""
+    """A vocabulary of single characters, looked up by a table over code points.
+
+    Those of its symbols that are longer are `special`: never found in text, '' when decoded.
+    """
 
     kind = "char"
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__(vocabulary)
-        points = np.array([ord(symbol) for symbol in vocabulary.symbols])
+        self._special = {one: index for one, index in vocabulary.ids.items() if len(one) > 1}
+        single = {one: index for one, index in vocabulary.ids.items() if len(one) == 1}
+        points = np.array([ord(symbol) for symbol in single])
         absent = -1 if vocabulary.unknown_id is None else vocabulary.unknown_id
         # One entry more than the highest code point: all above it fall on that last one.
         self._table = np.full(int(points.max()) + 2, absent, np.int32)
-        self._table[points] = np.arange(len(points), dtype=np.int32)
+        self._table[points] = np.array(list(single.values()), np.int32)
 
     @property
     def newline_id(self) -> int | None:
         return self.vocabulary.ids.get("\n")
+
+    @property
+    def special(self) -> Mapping[str, int]:
+        return self._special
 
     def unseen(self, text: str) -> list[str]:
         return sorted(set(text) - self.vocabulary.ids.keys())
@@ -64,6 +75,7 @@ class CharTokenizer(SymbolTokenizer):
             _format.split_at(r"[\s\S]", "Isolated"),
             {"type": "Fuse"},
             None,
+            self._special,
         )
 
 
@@ -72,7 +84,8 @@ class _CharStream:
         self._symbols = symbols
 
     def push(self, index: int) -> str:
-        return self._symbols[index]
+        symbol = self._symbols[index]
+        return symbol if len(symbol) == 1 else ""
 
     def end(self) -> str:
         return ""
@@ -81,9 +94,12 @@ class _CharStream:
 def read(content: _format.Json) -> CharTokenizer:
     """The tokenizer of a parsed file; RunError where it is not one of ours."""
     symbols = _format.symbols_of(content["model"])
-    odd = next((symbol for symbol in symbols if len(symbol) != 1), None)
+    special = _format.special_of(content)
+    odd = next((symbol for symbol in symbols if len(symbol) != 1 and symbol not in special), None)
     if odd is not None:
         raise RunError(f"tokenizer.json is damaged: {odd[:40]!r} is not one character.")
+    if len(symbols) == len(special):
+        raise RunError("tokenizer.json is damaged: it has no character.")
     unknown = UNKNOWN if content["model"].get("unk_token") == UNKNOWN else None
     if unknown is not None and unknown not in symbols:
         raise RunError("tokenizer.json is damaged: its unknown symbol is not in its vocabulary.")
@@ -92,11 +108,23 @@ def read(content: _format.Json) -> CharTokenizer:
     return tokenizer
 
 
-def fit(texts: Iterable[str], min_count: int, max_vocab: int | None) -> CharTokenizer:
-    """The sorted characters of the texts; with the unknown symbol only where some were left out."""
+def with_special(tokenizer: CharTokenizer, special: Iterable[str]) -> CharTokenizer:
+    """The tokenizer with those of the special symbols that it lacks, behind its own."""
+    vocabulary = tokenizer.vocabulary
+    new = [symbol for symbol in special if symbol not in vocabulary.ids]
+    return CharTokenizer(Vocabulary([*vocabulary.symbols, *new], vocabulary.unknown))
+
+
+def fit(
+    texts: Iterable[str], min_count: int, max_vocab: int | None, unknown: bool = False
+) -> CharTokenizer:
+    """The sorted characters of the texts; with the unknown symbol where some were left out.
+
+    `unknown`: with it in any case.
+    """
     counts = count(texts)
     kept = choose(counts, max_vocab, min_count)
-    if len(kept) == len(counts):
+    if len(kept) == len(counts) and not unknown:
         return CharTokenizer(Vocabulary(kept))
     known = {symbol: n for symbol, n in counts.items() if symbol != UNKNOWN}
     kept = choose(known, None if max_vocab is None else max_vocab - 1, min_count)
@@ -139,7 +167,7 @@ def code_points(text: str) -> NDArray[np.uint32]:
     except UnicodeEncodeError as error:
         raise DataError(
             f"the text has half a surrogate pair, U+{ord(text[error.start]):04X}, at character "
-            f"{error.start:,}: that is no text. Read it as bytes: --tokens byte."
+            f"{error.start:,}: that is no text. Learn it as bytes: recurra train lm --tokens byte."
         ) from error
 
 
@@ -148,6 +176,6 @@ def _never_seen(symbols: list[str]) -> str:
     more = f" and {len(symbols) - 8} more" if len(symbols) > 8 else ""
     return (
         f"the model has no symbol for {shown}{more}: not in the text it was trained on. "
-        "Leave them out, or train with --tokens byte, or with --min-count 2 so that rare "
+        "Leave them out; or train an lm with --tokens byte, or with --min-count 2 so that rare "
         "characters become one unknown symbol."
     )

@@ -7,7 +7,7 @@ vocabulary and merges are checked and copied, all the rest must be exactly ours.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from recurra.errors import RunError
@@ -18,20 +18,41 @@ MAX_BYTES = 256 << 20  # a vocabulary of some ten million words
 
 
 def document(
-    model: Json, pre_tokenizer: Json, decoder: Json | None, normalizer: Json | None
+    model: Json,
+    pre_tokenizer: Json,
+    decoder: Json | None,
+    normalizer: Json | None,
+    special: Mapping[str, int] | None = None,
 ) -> Json:
-    """The whole file around a model."""
+    """The whole file around a model; `special` symbols, with their ids, are never cut from text."""
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [],
+        "added_tokens": [_added(symbol, index) for symbol, index in (special or {}).items()],
         "normalizer": normalizer,
         "pre_tokenizer": pre_tokenizer,
         "post_processor": None,
         "decoder": decoder,
         "model": model,
     }
+
+
+def _added(symbol: str, index: int) -> Json:
+    """A special symbol as the format lists it."""
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    return {"id": index, "content": symbol, **flags, "special": True}
+
+
+def special_of(content: Json) -> tuple[str, ...]:
+    """The special symbols that the file lists, in order; RunError where that is no such list."""
+    listed = content.get("added_tokens")
+    if not isinstance(listed, list):
+        raise RunError("tokenizer.json is damaged: its added_tokens are no list.")
+    found = [one.get("content") if isinstance(one, dict) else None for one in listed]
+    if not all(isinstance(symbol, str) and len(symbol) > 1 for symbol in found):
+        raise RunError("tokenizer.json has 'added_tokens' that Recurra does not write.")
+    return tuple(str(symbol) for symbol in found)
 
 
 def word_level(symbols: Sequence[str], unknown: str) -> Json:

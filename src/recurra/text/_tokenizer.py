@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Protocol, TypeAlias
 
 import numpy as np
@@ -43,6 +43,11 @@ class Tokenizer(ABC):
     @abstractmethod
     def newline_id(self) -> int | None:
         """The id of a line's end ('\\n'; of words `<eos>`), or None where it has none."""
+
+    @property
+    def special(self) -> Mapping[str, int]:
+        """The symbols that no text holds, with their ids: one for the start of each class."""
+        return {}
 
     @abstractmethod
     def unseen(self, text: str) -> list[str]:

@@ -19,7 +19,10 @@ from recurra.text.files import BLOCK_BYTES, opened
 Progress: TypeAlias = Callable[[int, int], None]  # bytes done, bytes in all
 
 _BORDER_REACH = 1 << 16  # how far back from a chunk's end a border is looked for, in characters
-_ADVICE = "Give --encoding NAME (latin-1, cp1252, gb18030, …), or read it as bytes: --tokens byte."
+_ADVICE = (
+    "Give --encoding NAME (latin-1, cp1252, gb18030, …), or learn it as bytes: "
+    "recurra train lm --tokens byte."
+)
 _MARKS = (  # UTF-32's little-endian mark begins with UTF-16's: it must be asked for first
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -143,7 +146,7 @@ def _not_text(path: Path, error: UnicodeDecodeError, start: int, code: _Code) ->
 def _binary(path: Path, offset: int) -> str:
     return (
         f"{path} is binary, not text: a NUL byte at offset {offset:,}. "
-        "To learn it byte by byte: --tokens byte."
+        "To learn it byte by byte: recurra train lm --tokens byte."
     )
 
 

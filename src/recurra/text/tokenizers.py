@@ -5,7 +5,7 @@ Each kind is in a file of its own (_char, _word, _bytes); nothing here knows how
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from recurra.errors import ConfigError, RunError, unknown
@@ -27,12 +27,14 @@ def fit(
     min_count: int = 1,
     max_vocab: int | None = None,
     bpe_vocab: int = 1000,
+    unknown_symbol: bool = False,
 ) -> Tokenizer:
     """A tokenizer of one of KINDS, its vocabulary learned from the texts.
 
     texts: pieces as `reading.chunks` gives them, each read once and none kept. min_count and
     max_vocab (char and word): rarer symbols, and all but the most frequent, become the unknown
-    symbol. bpe_vocab (bpe): symbols in all, the 256 bytes included.
+    symbol. bpe_vocab (bpe): symbols in all, the 256 bytes included. unknown_symbol (char): with one
+    even where no character is left out, for texts that may have others.
 
     Raises ConfigError for a setting that cannot be, DataError where there is no text.
     """
@@ -42,7 +44,7 @@ def fit(
     if kind in ("byte", "bpe") and (min_count, max_vocab) != (1, None):
         raise ConfigError(f"min_count and max_vocab are of char and word tokens, not of {kind}.")
     if kind == "char":
-        return _char.fit(texts, min_count, max_vocab)
+        return _char.fit(texts, min_count, max_vocab, unknown_symbol)
     if kind == "word":
         return _word.fit(texts, min_count, max_vocab)
     return _bytes.fit_bpe(texts, bpe_vocab) if kind == "bpe" else _bytes.ByteTokenizer()
@@ -66,6 +68,16 @@ def extend(
     if isinstance(tokenizer, _word.WordTokenizer):
         return _word.extend(tokenizer, texts, min_count, max_vocab)
     return tokenizer
+
+
+def with_special(tokenizer: Tokenizer, special: Sequence[str]) -> Tokenizer:
+    """The tokenizer of characters with these special symbols behind its own, where it lacks them.
+
+    Each has a name of two characters or more, so that it is none of a text's own symbols.
+    """
+    assert isinstance(tokenizer, _char.CharTokenizer)
+    assert all(len(symbol) > 1 for symbol in special)
+    return _char.with_special(tokenizer, special)
 
 
 def from_json(data: bytes) -> Tokenizer:

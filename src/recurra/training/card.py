@@ -9,6 +9,8 @@ from torch import nn
 
 from recurra import runtime, store
 from recurra.config import from_json, options, to_json
+from recurra.naming import writing_commands
+from recurra.results import counted
 from recurra.task import Task
 from recurra.training.budget import longer
 from recurra.training.records import Records
@@ -70,10 +72,8 @@ def _result(result: dict[str, Any]) -> str:
 
 def _evaluation(evaluation: dict[str, Any]) -> str:
     lines = [f"- {name}: {value:.4f}" for name, value in evaluation["figures"].items()]
-    return (
-        f"## {evaluation['split'].capitalize()}, {evaluation['tokens']:,} tokens\n\n"
-        + "\n".join(lines)
-    )
+    size = counted(evaluation["tokens"], evaluation.get("unit", "token"))
+    return f"## {evaluation['split'].capitalize()}, {size}\n\n" + "\n".join(lines)
 
 
 def _settings(record: store.RunRecord, task: Task) -> str:
@@ -101,12 +101,8 @@ def _sample(sample: dict[str, Any]) -> str:
 
 
 def _use(record: store.RunRecord, task: Task, records: Records) -> str:
-    verbs = {
-        runtime.KIND: [
-            "recurra sample . --length 300",
-            "recurra score . 'a text'",
-        ]
-    }.get(record.kind, ["recurra predict . INPUT"])
+    writes = record.kind == runtime.KIND
+    verbs = writing_commands(".", record.facts) if writes else ["recurra predict . INPUT"]
     lines = [*verbs, "recurra evaluate ."]
     if records.result:
         training = from_json(task.Config, record.config).training

@@ -8,6 +8,7 @@ from typing import Any
 
 from recurra import store
 from recurra.training.records import Records
+from recurra.training.state import is_figures
 from recurra.training.watch import Watcher
 
 NAME = "loss.png"
@@ -16,7 +17,7 @@ NAME = "loss.png"
 def write(folder: Path, records: Records, watcher: Watcher) -> None:
     """Draws the curve of the records; without matplotlib a note says how to get it."""
     training = [(item["step"], item["smooth_nats"]) for item in records.train]
-    validation = [(item["step"], item["score"]) for item in records.validation]
+    validation = [(item["step"], _nats(item)) for item in records.validation]
     if not training:
         return
     try:
@@ -37,3 +38,12 @@ def write(folder: Path, records: Records, watcher: Watcher) -> None:
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png")
     store.write_atomic(folder / NAME, buffer.getvalue())
+
+
+def _nats(validation: dict[str, Any]) -> float:
+    """The validation's figure in nats: a task may choose its best model by another score."""
+    figures = validation.get("figures")
+    if not isinstance(figures, dict) or not is_figures(figures):
+        return float(validation["score"])
+    in_nats = (float(value) for name, value in figures.items() if name.startswith("nats"))
+    return next(in_nats, float(validation["score"]))

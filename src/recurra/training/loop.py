@@ -71,8 +71,9 @@ def train(
 def _evaluated(task: Task, folder: Path, outcome: Outcome) -> Outcome:
     """The outcome with the exact figures of the weights that were kept, which go to the metrics."""
     exact = task.evaluate(folder, (), task.Evaluating())
-    figures = {"split": exact.split, "tokens": exact.tokens, "figures": dict(exact.figures)}
-    store.append_metrics(folder, {"kind": "evaluation", "step": outcome.best_step, **figures})
+    about = {"split": exact.split, "tokens": exact.tokens, "unit": exact.unit}
+    figures = {"step": outcome.best_step, **about, "figures": dict(exact.figures)}
+    store.append_metrics(folder, {"kind": "evaluation", **figures})
     return dataclasses.replace(outcome, evaluation=exact)
 
 

@@ -50,7 +50,9 @@ def build(training: Training, model: nn.Module) -> Optimizer:
     if training.optimizer == "adagrad":
         # Torch adds eps outside the root; the sum's start puts it inside.
         return Adagrad(groups, lr=rate, initial_accumulator_value=ADAGRAD_EPSILON, eps=0.0)
-    return (AdamW if training.optimizer == "adamw" else Adam)(groups, lr=rate)
+    # One pass over the memory instead of eight; on CUDA torch has a default of its own.
+    fused = all(parameter.is_cpu for parameter in parameters) or None
+    return (AdamW if training.optimizer == "adamw" else Adam)(groups, lr=rate, fused=fused)
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from recurra import store
 from recurra.data.streams import Window, eval_streams
 from recurra.data.token_file import Array
 from recurra.errors import ConfigError
@@ -22,9 +21,10 @@ from recurra.layers.losses import mean_nats
 from recurra.layers.stack import detached
 from recurra.models.language_model import LanguageModel, arrays
 from recurra.models.size import require_room
+from recurra.models.warm_start import take_over
 from recurra.results import Evaluation
 from recurra.rng import Streams
-from recurra.runtime import CONTEXT, KIND, TOKENIZER, expected_shapes, resolve, sampling
+from recurra.runtime import CONTEXT, KIND, TOKENIZER, expected_shapes, sampling
 from recurra.runtime import LanguageModel as RuntimeModel
 from recurra.task import Loss, Prepared, Validation
 from recurra.tasks.lm import config as settings
@@ -37,7 +37,6 @@ from recurra.text.tokenizers import Tokenizer
 VALID_TOKENS = 20_000  # of a validation while training; `evaluate` gives the exact figure
 VALID_STREAMS = 32
 VALID_STEPS = 256  # at a time, to bound the logits that are held at once
-FREE_AT_WARM_START = ("dropout", "locked_dropout")  # settings without a weight of their own
 TEMPERATURE = 0.8  # of the samples drawn while training: less noise than 1, little repetition
 
 
@@ -117,24 +116,8 @@ class LanguageModelTask:
         return dataclasses.replace(new, model=old.model, data=data)
 
     def warm_start(self, model: nn.Module, prepared: Prepared[Any], old: Path) -> None:
-        config = read_config(old)
-        here, there = resolve(prepared.config.model), resolve(config.model)
-        for item in dataclasses.fields(there):
-            value, before = getattr(here, item.name), getattr(there, item.name)
-            if value != before and item.name not in FREE_AT_WARM_START:
-                raise ConfigError(
-                    f"{item.name} = {value!r}, and {before!r} in {old}, the run started from: "
-                    "leave it as it was there."
-                )
-        known = self.read_assets(old).vocab_size
-        weights = store.read_tensors(old / store.MODEL, expected_shapes(there, known))
-        for name, value in model.state_dict().items():
-            place: tuple[slice, ...] = ()
-            if name.startswith(("embedding.", "projection.")):
-                place = (slice(known),)
-            elif name == "recurrent.l0.weight_ih" and not there.embedding_size:
-                place = (slice(None), slice(known))  # one-hot: a column a symbol
-            value[place] = torch.from_numpy(weights[name])  # the state_dict's are the model's own
+        before, known = read_config(old).model, self.read_assets(old).vocab_size
+        take_over(model, prepared.config.model, old, before, known)
 
     def evaluate(self, folder: Path, files: Sequence[str], asked: Any) -> Evaluation:
         return evaluate(folder, files, asked)

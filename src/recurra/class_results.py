@@ -1,0 +1,178 @@
+"""Results about classes: the label of an input, and how often labels were right.
+
+The figures are four divisions over one table of counts, so they are computed here rather than by
+scikit-learn, which would weigh more than Recurra itself; a test holds them against its output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.results import Evaluation
+
+Counts = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a classifier answers to one input."""
+
+    given: str  # the input as text, or where it was read
+    ranked: tuple[tuple[str, float], ...]  # labels with their probabilities, the likeliest first
+
+    @property
+    def label(self) -> str:
+        """The likeliest label."""
+        return self.ranked[0][0]
+
+    @property
+    def probability(self) -> float:
+        """That of the likeliest label."""
+        return self.ranked[0][1]
+
+    def json(self) -> dict[str, Any]:
+        """The result as JSON values."""
+        return {
+            "input": self.given,
+            "label": self.label,
+            "probability": self.probability,
+            "ranked": [{"label": name, "probability": share} for name, share in self.ranked],
+        }
+
+    def __str__(self) -> str:
+        others = ", ".join(f"{name} {share:.3f}" for name, share in self.ranked[1:])
+        rest = f" ({others})" if others else ""
+        return f"{self.label} {self.probability:.3f}{rest}: {self.given}"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{share:.3f}</td><td><div style='width:{share:.1%};"
+            "min-width:1px;background:#46c;height:.8em'></div></td></tr>"
+            for name, share in self.ranked
+        )
+        return f"<table><caption>{escape(self.given)}</caption>{rows}</table>"
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """How often one class was found; 0 where nothing is divided by nothing."""
+
+    precision: float  # of the answers that named it, the share that was right
+    recall: float  # of its examples, the share that was found
+    f1: float  # the harmonic mean of the two
+    examples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassReport(Evaluation):
+    """The figures of a classifier on a split, class by class, and which it takes for which."""
+
+    unit: str = "example"
+    labels: tuple[str, ...]
+    confusion: Counts  # [truth][answer]: examples
+
+    @property
+    def classes(self) -> dict[str, ClassFigures]:
+        """The figures of each class."""
+        return per_class(self.labels, np.array(self.confusion))
+
+    def json(self) -> dict[str, Any]:
+        """The result as JSON values."""
+        return {
+            **super().json(),
+            "classes": {name: vars(figures) for name, figures in self.classes.items()},
+            "labels": list(self.labels),
+            "confusion": [list(row) for row in self.confusion],
+        }
+
+    def __str__(self) -> str:
+        width = max(len(name) for name in (*self.labels, "class"))
+        lines = [f"  {'class':<{width}}  precision  recall      F1  examples"]
+        for name, one in self.classes.items():
+            scores = f"{one.precision:9.4f}  {one.recall:6.4f}  {one.f1:6.4f}"
+            lines.append(f"  {name:<{width}}  {scores}  {one.examples:8,}")
+        return "\n".join([super().__str__(), "", *lines, "", *self._table(width)])
+
+    def _table(self, width: int) -> list[str]:
+        """The confusion matrix: a row a truth, a column an answer, numbered as the rows are."""
+        numbers = range(1, len(self.labels) + 1)
+        cell = max(len(f"{max(max(row) for row in self.confusion)}"), len(str(len(numbers)))) + 1
+        head = "".join(f"{number:>{cell}}" for number in numbers)
+        indent = len(str(len(numbers)))
+        lines = [
+            "  rows: the truth; columns: the answer",
+            f"  {'':<{width + indent + 1}}{head}",
+        ]
+        for number, name, row in zip(numbers, self.labels, self.confusion, strict=True):
+            counts = "".join(f"{count or '.':>{cell}}" for count in row)
+            lines.append(f"  {number:>{indent}} {name:<{width}}{counts}")
+        return lines
+
+    def _repr_html_(self) -> str:
+        heads = "".join(f"<th>{escape(name)}</th>" for name in self.labels)
+        rows = ""
+        for name, row in zip(self.labels, self.confusion, strict=True):
+            cells = "".join(
+                f"<td style='background:rgba(70,100,200,{count / max(1, sum(row)):.2f})'>"
+                f"{count}</td>"
+                for count in row
+            )
+            rows += f"<tr><th>{escape(name)}</th>{cells}</tr>"
+        caption = "<caption>rows: the truth; columns: the answer</caption>"
+        return f"{super()._repr_html_()}<table>{caption}<tr><th></th>{heads}</tr>{rows}</table>"
+
+
+def class_report(
+    labels: Sequence[str],
+    truth: NDArray[np.int64],
+    answers: NDArray[np.int64],
+    *,
+    nats: float,
+    split: str,
+    notes: Sequence[str] = (),
+) -> ClassReport:
+    """The report of answers (N,) to examples whose classes are `truth` (N,), both places in labels.
+
+    nats: the mean −ln p of the truth. The share of the largest class stands beside the accuracy:
+    who always answers it is right that often.
+    """
+    size = len(labels)
+    counts = np.bincount(truth * size + answers, minlength=size * size).reshape(size, size)
+    there = counts.sum(0) + counts.sum(1)  # a class that is neither true nor answered is left out
+    found = [one for one, n in zip(per_class(labels, counts).values(), there, strict=True) if n]
+    figures: Mapping[str, float] = {
+        "accuracy": float((truth == answers).mean()),
+        "accuracy_of_the_largest_class": float(counts.sum(1).max() / len(truth)),
+        "macro_precision": float(np.mean([one.precision for one in found])),
+        "macro_recall": float(np.mean([one.recall for one in found])),
+        "macro_f1": float(np.mean([one.f1 for one in found])),
+        "nats_per_example": nats,
+    }
+    confusion = tuple(tuple(row) for row in counts.tolist())
+    return ClassReport(
+        figures, split, len(truth), tuple(notes), labels=tuple(labels), confusion=confusion
+    )
+
+
+def per_class(labels: Sequence[str], counts: NDArray[np.int64]) -> dict[str, ClassFigures]:
+    """The figures of each class from counts[truth][answer]."""
+    right, truths, answers = np.diag(counts), counts.sum(1), counts.sum(0)
+    return {
+        name: ClassFigures(
+            _share(right[i], answers[i]),
+            _share(right[i], truths[i]),
+            _share(2 * right[i], answers[i] + truths[i]),
+            int(truths[i]),
+        )
+        for i, name in enumerate(labels)
+    }
+
+
+def _share(part: int, whole: int) -> float:
+    return float(part / whole) if whole else 0.0

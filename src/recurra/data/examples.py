@@ -1,0 +1,202 @@
+"""Labelled texts from tables, JSON lines, lines of a stated form, a file or a folder a class.
+
+Sequences of vectors are read by vectors.py, idx.py and images.py, into the same `Examples`. Nothing
+here knows what is done with a text or a label. An example without anything to read is left out and
+counted; whatever else is wrong with a file is an error that names the file and the line.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recurra.data.line_form import LineForm
+from recurra.errors import DataError, did_you_mean
+from recurra.text.reading import read_text
+
+TABLES = (".csv", ".tsv")
+JSON_LINES = (".jsonl", ".ndjson")
+
+
+class _Tabs(csv.excel_tab):
+    quoting = csv.QUOTE_NONE
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs with their labels, and where each was read."""
+
+    inputs: list[Any]  # texts, or arrays (its length, I)
+    labels: list[str]  # one an input; empty where none were asked for
+    places: list[str]  # one an input: 'names.tsv, line 3'
+    files: tuple[Path, ...]  # all that was read, in order
+    left_out: int = 0  # examples without anything to read
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def take(self, rows: Iterable[int]) -> Examples:
+        """The examples with these numbers."""
+        rows = list(rows)
+        return Examples(
+            [self.inputs[row] for row in rows],
+            [self.labels[row] for row in rows],
+            [self.places[row] for row in rows],
+            self.files,
+        )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where text and label stand in a file."""
+
+    text: str = "text"
+    label: str = "label"
+    line: str | None = None  # the form of a line, for files without a header
+    encoding: str | None = None  # None: UTF-8, or UTF-16 with its mark
+
+
+def join(parts: Sequence[Examples]) -> Examples:
+    """All of the parts in order, as one."""
+    return Examples(
+        [one for part in parts for one in part.inputs],
+        [one for part in parts for one in part.labels],
+        [one for part in parts for one in part.places],
+        tuple(path for part in parts for path in part.files),
+        sum(part.left_out for part in parts),
+    )
+
+
+def is_rows(path: Path, columns: Columns) -> bool:
+    """Whether each row or line of the file brings its own label."""
+    return columns.line is not None or path.suffix.lower() in (*TABLES, *JSON_LINES)
+
+
+def from_rows(path: Path, columns: Columns) -> Examples:
+    """A row an example: CSV and TSV with a header, JSON lines, or lines of the stated form.
+
+    CSV may quote cells as RFC 4180 says; in TSV a quote is a character like any other. Raises
+    DataError naming file and line for a missing column, a row with more or fewer cells than the
+    header, a cell that is no text, and a label that is empty.
+    """
+    text = read_text(path, columns.encoding)
+    kept: tuple[list[str], list[str], list[str]] = ([], [], [])
+    left_out = 0
+    for row, number in _rows(path, text, columns):
+        where = f"{path}, line {number}"
+        values = [_cell(row, name, where) for name in (columns.text, columns.label)]
+        if not values[1].strip():
+            raise DataError(f"{where}: the label is empty.")
+        if not values[0].strip():
+            left_out += 1
+            continue
+        for column, value in zip(kept, (values[0], values[1].strip(), where), strict=True):
+            column.append(value)
+    return Examples(*kept, (path,), left_out)
+
+
+def from_class_files(paths: Sequence[Path], encoding: str | None) -> Examples:
+    """A line an example, its label the name of its file without the ending.
+
+    Where two files share that name the ending is the label (rt-polarity.neg, rt-polarity.pos).
+    Empty lines are left out and counted.
+    """
+    names = [path.stem for path in paths]
+    if len(set(names)) < len(names):
+        names = [path.suffix.removeprefix(".") or path.name for path in paths]
+    if len(set(names)) < len(names):
+        raise DataError(f"{paths[0]} and others share a name: a class would have two files.")
+    parts = []
+    for path, label in zip(paths, names, strict=True):
+        lines = read_text(path, encoding).removesuffix("\n").split("\n")
+        full = [
+            (line.rstrip("\r"), f"{path}, line {number}")
+            for number, line in enumerate(lines, start=1)
+            if line.strip()
+        ]
+        texts, places = [text for text, _ in full], [place for _, place in full]
+        parts.append(Examples(texts, [label] * len(full), places, (path,), len(lines) - len(full)))
+    return join(parts)
+
+
+def from_class_folders(folders: Mapping[str, Sequence[Path]], encoding: str | None) -> Examples:
+    """A file an example, its label the name of its folder."""
+    parts = []
+    for label, paths in folders.items():
+        for path in paths:
+            text = read_text(path, encoding).strip("\r\n")
+            kept = bool(text.strip())
+            found = ([text], [label], [str(path)]) if kept else ([], [], [])
+            parts.append(Examples(*found, (path,), int(not kept)))
+    return join(parts)
+
+
+def _rows(path: Path, text: str, columns: Columns) -> Iterator[tuple[Mapping[str, Any], int]]:
+    """Each row by column name, and its line."""
+    needed = (columns.text, columns.label)
+    if columns.line is not None:
+        form = LineForm(columns.line, needed)
+        for number, line in enumerate(text.split("\n"), start=1):
+            if line.strip():
+                yield form.fields(line.rstrip("\r"), f"{path}, line {number}"), number
+    elif path.suffix.lower() in JSON_LINES:
+        for number, line in enumerate(text.split("\n"), start=1):
+            if line.strip():
+                yield _json(line, needed, f"{path}, line {number}"), number
+    else:
+        yield from _table(path, text, needed)
+
+
+def _table(path: Path, text: str, needed: Sequence[str]) -> Iterator[tuple[Mapping[str, Any], int]]:
+    # what a tab separates needs no quotes
+    dialect = csv.excel if path.suffix.lower() == ".csv" else _Tabs
+    reader = csv.reader(io.StringIO(text, newline=""), dialect, strict=True)
+    try:
+        header = next(reader, [])
+        _require_columns(header, needed, str(path))
+        for row in reader:
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise DataError(
+                    f"{path}, line {reader.line_num}: {len(row)} cells, and the header has "
+                    f"{len(header)}."
+                )
+            yield dict(zip(header, row, strict=True)), reader.line_num
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: {error}.") from None
+
+
+def _json(line: str, needed: Sequence[str], where: str) -> Mapping[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where} is not JSON: {error}.") from None
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: must be an object with {' and '.join(needed)}.")
+    _require_columns(list(row), needed, where)
+    return row
+
+
+def _require_columns(found: Sequence[str], needed: Sequence[str], where: str) -> None:
+    for name in needed:
+        if name not in found:
+            raise DataError(
+                f"{where} has no column {name!r}. It has: {', '.join(found) or 'none'}."
+                f"{did_you_mean(name, found)} Name it: --text-column, --label-column; or say how a "
+                "line without a header is written: --line '{text}\\t{label}'."
+            )
+
+
+def _cell(row: Mapping[str, Any], name: str, where: str) -> str:
+    value = row[name]
+    if type(value) is int:  # JSON: a class may be a number
+        return str(value)
+    if not isinstance(value, str):
+        raise DataError(f"{where}: {name} must be text, not {type(value).__name__}.")
+    return value

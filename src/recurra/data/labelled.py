@@ -1,0 +1,118 @@
+"""Which reader a user's files need: labelled texts or sequences of vectors, in whatever form.
+
+Each form has a file of its own: examples.py (text), vectors.py, idx.py, images.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from recurra.data import examples, idx, images, vectors
+from recurra.data.examples import Columns, Examples, join
+from recurra.errors import DataError
+from recurra.text import files
+
+VECTOR_ENDINGS = (".npz", ".ts")
+
+
+def read(names: Sequence[str], columns: Columns) -> Examples:
+    """All examples of the files and folders named, in order.
+
+    A folder with folders in it is a class a folder; any other stands for its files. Files whose
+    rows do not bring their labels are a class a file. Raises DataError where something is missing,
+    of two kinds at once, or cannot be read.
+    """
+    paths: list[Path] = []
+    parts: list[Examples] = []
+    for name in names:
+        folder = Path(name)
+        if not folder.is_dir():
+            paths += files.expand([name])
+        elif classes := _class_folders(folder):
+            parts.append(_from_folders(folder, classes, columns))
+        else:
+            paths += _visible_files(folder)
+    parts += _from_files(paths, columns)
+    found = join(parts)
+    if not found.inputs:
+        raise DataError(f"there is no example in {', '.join(names)}.")
+    if len({isinstance(one, str) for one in found.inputs}) > 1:
+        raise DataError(f"{', '.join(names)}: some are text and some vectors; give one kind.")
+    return found
+
+
+def vectors_in(name: str) -> Examples:
+    """The unlabelled sequences of vectors of a file: .npz, .ts, idx or a picture."""
+    path = files.expand([name])[0] if not Path(name).is_dir() else Path(name)
+    if path.suffix.lower() in VECTOR_ENDINGS or idx.is_idx(path):
+        return _vectors(path, labelled=False)
+    if images.is_image(path):
+        return Examples([images.read(path)], [], [name], (path,))
+    raise DataError(
+        f"{name}: this run reads vectors: name an .npz, a .ts, an idx file or a picture."
+    )
+
+
+def _from_files(paths: Sequence[Path], columns: Columns) -> list[Examples]:
+    labels = {path for path in paths if idx.is_idx(path) and idx.LABELS in path.name}
+    parts, classes = [], []
+    for path in paths:
+        if path in labels:
+            continue  # read with its images
+        if path.suffix.lower() in VECTOR_ENDINGS or idx.is_idx(path):
+            parts.append(_vectors(path, labelled=True))
+        elif images.is_image(path):
+            raise DataError(f"{path}: pictures need a folder a class, which gives their label.")
+        elif examples.is_rows(path, columns):
+            parts.append(examples.from_rows(path, columns))
+        else:
+            classes.append(path)
+    if len(classes) == 1:
+        raise DataError(
+            f"{classes[0]} is one file without labels. Give a file a class; or a .csv or .tsv with "
+            "a header, or .jsonl; or say how its lines are written: --line '{text}\\t{label}'."
+        )
+    return [*parts, examples.from_class_files(classes, columns.encoding)] if classes else parts
+
+
+def _vectors(path: Path, *, labelled: bool) -> Examples:
+    if idx.is_idx(path):
+        return idx.from_images(path, labelled=labelled)
+    read = vectors.from_npz if path.suffix.lower() == ".npz" else vectors.from_ts
+    return read(path, labelled=labelled)
+
+
+def _from_folders(folder: Path, classes: dict[str, list[Path]], columns: Columns) -> Examples:
+    pictures = {images.is_image(path) for paths in classes.values() for path in paths}
+    if len(pictures) > 1:
+        raise DataError(f"{folder} has pictures and other files; give one kind.")
+    if pictures == {True}:
+        return images.from_class_folders(classes)
+    return examples.from_class_folders(classes, columns.encoding)
+
+
+def _class_folders(folder: Path) -> dict[str, list[Path]]:
+    """The files of each folder in `folder`, at any depth, by its name; empty where it has none."""
+    inner = sorted(path for path in folder.iterdir() if path.is_dir())
+    found = {
+        path.name: sorted(
+            file for file in path.rglob("*") if file.is_file() and not _hidden(file, folder)
+        )
+        for path in inner
+        if not path.name.startswith(".")
+    }
+    return {name: paths for name, paths in found.items() if paths}
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    found = sorted(
+        path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
+    )
+    if not found:
+        raise DataError(f"the folder {folder} has no file in it.")
+    return found
+
+
+def _hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)

@@ -1,0 +1,94 @@
+"""The figures of a classifier on a part of its examples or on other files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra import store
+from recurra.class_results import ClassReport, class_report
+from recurra.data import labelled
+from recurra.data.examples import Examples, join
+from recurra.data.same import require_readable, require_same
+from recurra.errors import DataError
+from recurra.tasks.classify import picture
+from recurra.tasks.classify.classifier import Classifier, log_probabilities
+from recurra.tasks.classify.config import Evaluating
+from recurra.tasks.classify.data import PARTS, Corpus
+
+
+def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> ClassReport:
+    """Accuracy, the classes' figures and the confusion matrix of the run in `folder` on a part.
+
+    With `files`, on all of their examples. Every example is read once. Raises DataError where that
+    part does not exist and for a label that training never saw.
+    """
+    classifier = Classifier.open(folder)
+    examples, split, notes = _examples(folder, classifier, files, asked)
+    assets, data = classifier.assets, classifier.config.data
+    truth = assets.class_numbers(examples)
+    sequences = [
+        assets.sequence(given, data, where)
+        for given, where in zip(examples.inputs, examples.places, strict=True)
+    ]
+    found = log_probabilities(classifier.model, sequences, assets.scale)
+    nats = -float(found[np.arange(len(truth)), truth].mean())
+    report = class_report(
+        assets.labels, truth, found.argmax(1), nats=nats, split=split, notes=notes
+    )
+    return picture.kept(report, folder, asked.picture)
+
+
+def _examples(
+    folder: Path, classifier: Classifier, files: Sequence[str], asked: Evaluating
+) -> tuple[Examples, str, list[str]]:
+    """The examples that are asked for, what they are in words, and notes."""
+    data = classifier.config.data
+    corpus = None if files and asked.repeated else _own(folder, classifier)
+    if files:
+        examples, split = labelled.read(files, data.columns), f"all of {', '.join(files)}"
+    else:
+        assert corpus is not None
+        examples, split = _part(folder, corpus, asked.split)
+    notes = []
+    if examples.left_out:
+        notes.append(f"{examples.left_out:,} examples with nothing to read were left out.")
+    if asked.repeated:
+        return examples, split, notes
+    assert corpus is not None
+    trained = {_key(given) for given in corpus.parts["train"].inputs}
+    rows = [row for row, given in enumerate(examples.inputs) if _key(given) not in trained]
+    if not rows:
+        raise DataError(f"{split}: every input in it stands in the training part, too.")
+    notes.append(
+        f"{len(examples) - len(rows):,} of {len(examples):,} examples left out: their input stands "
+        "in the training part."
+    )
+    return examples.take(rows), f"{split}, without repeated inputs", notes
+
+
+def _own(folder: Path, classifier: Classifier) -> Corpus:
+    """The run's own examples, checked to be those that it was trained on."""
+    record = store.read_record(folder)
+    require_readable(folder, record.given)
+    corpus = Corpus.read(classifier.config.data, record.given)
+    require_same(folder, record.files, corpus.sources)
+    return corpus
+
+
+def _part(folder: Path, corpus: Corpus, split: str) -> tuple[Examples, str]:
+    if split == "auto":
+        split = next(name for name in ("test", "valid", "train") if name in corpus.parts)
+    if split == "all":
+        return join([corpus.parts[name] for name in PARTS if name in corpus.parts]), "all examples"
+    if split not in corpus.parts:
+        raise DataError(f"{folder} has no {split} part: nothing was held out for it.")
+    return corpus.parts[split], f"the {split} part"
+
+
+def _key(given: Any) -> Any:
+    """What two inputs that are the same have in common."""
+    return given if isinstance(given, str) else (given.shape, given.tobytes())

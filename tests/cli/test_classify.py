@@ -1,0 +1,114 @@
+"""Classification from the command line, end to end."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recurra.cli import main
+
+SMALL = ["--hidden-size", "12", "--steps", "20", "--learning-rate", "0.02", "--sample-every", "10"]
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """A run on the built-in words."""
+    folder = str(tmp_path / "run")
+    assert main(["train", "classify", "--out", folder, *SMALL]) == 0
+    shown = capsys.readouterr().out
+    assert "accuracy_valid" in shown
+    assert "the label there: " in shown
+    assert f"recurra predict {folder} TEXT" in shown
+    return folder
+
+
+def test_predict_shows_the_labels_with_their_probabilities(
+    run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", run, "makiro", "kalmur", "--top-k", "2"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("): makiro")
+    assert second.count(",") == 0  # the likeliest, and one more in brackets
+    assert main(["predict", run, "makiro", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["input"] == "makiro"
+    assert answer["label"] == answer["ranked"][0]["label"]
+    assert len(answer["ranked"]) == 3
+
+
+def test_predict_reads_files_and_standard_input(
+    run: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = tmp_path / "asked.tsv"
+    table.write_text('text\tmore\n"quo\t1\nka\t2\n')
+    assert main(["predict", run, "--file", str(table)]) == 0
+    shown = [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert shown == ['"quo', "ka"]  # in TSV a quote is a character like any other
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"one\ntwo\n")))
+    assert main(["predict", run, "-"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_evaluate_shows_the_table_and_json_has_all_of_it(
+    run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "here.png"
+    assert main(["evaluate", run, "--split", "valid", "--picture", str(picture)]) == 0
+    shown = capsys.readouterr().out
+    assert "the valid part: 120 examples" in shown
+    assert "rows: the truth; columns: the answer" in shown
+    assert picture.exists()
+    assert main(["evaluate", run, "--no-repeated", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["examples"] == 120
+    assert [sum(row) for row in found["confusion"]] == [30, 30, 30, 30]
+    assert set(found["classes"]) == {"Tavi", "Kalmur", "Olem", "Vanara"}
+
+
+def test_a_file_of_vectors_is_answered_sequence_by_sequence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, folder = str(tmp_path / "a.npz"), str(tmp_path / "run")
+    x = np.random.default_rng(0).normal(size=(20, 4, 2))
+    np.savez(path, x=x, y=np.arange(20) % 2)
+    assert main(["train", "classify", path, "--out", folder, *SMALL]) == 0
+    capsys.readouterr()
+    assert main(["predict", folder, path]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 20
+    assert lines[7].endswith(f"{path}, example 7")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"name,label\nx,y\n", "has no column 'text'. It has: name, label."),
+        ("a.csv", b"text,label\nx\n", "line 2: 1 cells, and the header has 2."),
+        ("a.npz", b"PK nonsense", "nothing is ever unpickled"),
+        ("a-images-idx3-ubyte", b"\x00\x00\x08\x03", "is not an idx file of bytes in 3 dimensions"),
+        ("a.csv", b"text,label\n\x00\x01,y\n", "is binary, not text"),
+        ("a.csv", b"text,label\nx,one\ny,one\n", "it takes two to tell apart"),
+    ],
+)
+def test_bad_data_are_one_line_and_exit_code_2(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    content: bytes,
+    message: str,
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert main(["train", "classify", str(path), "--out", str(tmp_path / "run"), *SMALL]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "run").exists()

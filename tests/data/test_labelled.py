@@ -1,0 +1,90 @@
+"""Which reader a user's files get."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recurra.data.examples import Columns
+from recurra.data.labelled import read, vectors_in
+from recurra.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    inside = tmp_path / "data"
+    for label, name in (("spam", "1.txt"), ("ham", "2.txt")):
+        (inside / label).mkdir(parents=True)
+        (inside / label / name).write_text(f"{label} text")
+    (inside / ".git").mkdir()
+    (inside / ".git" / "config").write_text("hidden")
+    return inside
+
+
+def test_a_folder_with_folders_in_it_is_a_class_a_folder(folder: Path) -> None:
+    found = read([str(folder)], Columns())
+    assert found.labels == ["ham", "spam"]
+    assert found.inputs == ["ham text", "spam text"]
+
+
+def test_a_folder_of_files_is_a_class_a_file(tmp_path: Path) -> None:
+    for name in ("b.txt", "a.txt"):
+        (tmp_path / name).write_text(f"{name}\n")
+    assert read([str(tmp_path)], Columns()).labels == ["a", "b"]
+
+
+def test_tables_are_joined_in_order(tmp_path: Path) -> None:
+    names = []
+    for label in "ab":
+        path = tmp_path / f"{label}.tsv"
+        path.write_text(f"text\tlabel\nx\t{label}\n")
+        names.append(str(path))
+    assert read(names, Columns()).labels == ["a", "b"]
+
+
+def test_pictures_in_folders_are_read_row_by_row(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="pictures need Pillow")
+    for label in ("x", "y"):
+        (tmp_path / label).mkdir()
+        image.fromarray(np.zeros((3, 4), np.uint8)).save(tmp_path / label / "1.png")
+    found = read([str(tmp_path)], Columns())
+    assert [one.shape for one in found.inputs] == [(3, 4), (3, 4)]
+    (tmp_path / "x" / "2.txt").write_text("text")
+    with pytest.raises(DataError, match="has pictures and other files"):
+        read([str(tmp_path)], Columns())
+    with pytest.raises(DataError, match="pictures need a folder a class"):
+        read([str(tmp_path / "x" / "1.png")], Columns())
+    assert vectors_in(str(tmp_path / "x" / "1.png")).inputs[0].shape == (3, 4)
+
+
+def test_one_file_without_labels_says_what_would_give_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("x\n")
+    with pytest.raises(DataError, match=r"is one file without labels.*--line '\{text\}"):
+        read([str(path)], Columns())
+
+
+def test_text_and_vectors_at_once_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.zeros((1, 2, 1)), y=np.array([0]))
+    (tmp_path / "a.csv").write_text("text,label\nx,y\n")
+    with pytest.raises(DataError, match="some are text and some vectors"):
+        read([str(tmp_path / "a.npz"), str(tmp_path / "a.csv")], Columns())
+
+
+def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n,x\n")
+    with pytest.raises(DataError, match=r"there is no example in .*a\.csv"):
+        read([str(tmp_path / "a.csv")], Columns())
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="has no file in it"):
+        read([str(tmp_path / "empty")], Columns())
+    with pytest.raises(DataError, match=r"there is no file .*b\.csv"):
+        read([str(tmp_path / "b.csv")], Columns())
+
+
+def test_a_file_that_holds_no_vectors_says_what_would(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(DataError, match=r"this run reads vectors: name an \.npz, a \.ts"):
+        vectors_in(str(tmp_path / "a.txt"))

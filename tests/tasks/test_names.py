@@ -1,0 +1,319 @@
+"""The names task: from a list to a run that writes, scores, evaluates, resumes."""
+
+from __future__ import annotations
+
+import math
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import recurra
+from recurra import store
+from recurra.data import name_list
+from recurra.data.name_list import NameData, NameList
+from recurra.errors import ConfigError, DataError
+from recurra.models.language_model import LanguageModel
+from recurra.results import Samples
+from recurra.rng import Streams
+from recurra.runtime import NetworkSettings, resolve
+from recurra.tasks import load
+from recurra.tasks.names.config import Config
+from recurra.tasks.names.data import END, encode, fit_tokenizer
+from recurra.training.watch import Progress, Quiet
+
+SMALL: dict[str, Any] = {
+    "hidden_size": 24,
+    "embedding_size": 16,
+    "dropout": 0.0,
+    "batch_size": 4,
+    "learning_rate": 0.02,
+    "validate_every": 10,
+    "sample_every": 0,
+}
+ALL = {"train_fraction": 1.0, "valid_fraction": 0.0}
+NAMES = ("ann", "bo", "anna", "carol", "dan", "eve", "bob", "ben")
+CLASSED = "name,label\n" + "".join(
+    f"a{'nb'[i % 2] * (1 + i % 3)},{'xy'[i % 2]}\n" for i in range(40)
+)
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Path:
+    path = tmp_path / "names.txt"
+    path.write_text("\n".join(NAMES * 5) + "\n")
+    return path
+
+
+@pytest.fixture
+def classed(tmp_path: Path) -> Path:
+    """Names of class x have n's behind the a, those of class y have b's."""
+    path = tmp_path / "classed.csv"
+    path.write_text(CLASSED)
+    return path
+
+
+class StopAt(Quiet):
+    """A watcher that interrupts as Ctrl-C does, after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def stepped(self, progress: Progress) -> None:
+        if progress.step == self.step:
+            signal.raise_signal(signal.SIGINT)
+
+
+def listed(*names: str, labels: tuple[str, ...] = ()) -> NameList:
+    return NameList(names, labels, ())
+
+
+def test_a_name_is_read_after_start_and_predicted_up_to_its_stop_symbol() -> None:
+    found = listed("ab", "a")
+    tokenizer = fit_tokenizer(found, None)
+    assert tokenizer.pieces(range(tokenizer.vocab_size)) == ["\n", "a", "b"]
+    batch = encode(found, tokenizer).batch(np.array([0, 1]))
+    assert batch.inputs.T.tolist() == [[0, 1, 2], [0, 1, 0]]
+    assert batch.targets[:, 0].tolist() == [1, 2, 0]
+    assert batch.targets[:2, 1].tolist() == [1, 0]
+    assert batch.mask.T.tolist() == [[True, True, True], [True, True, False]]
+
+
+def test_with_classes_each_begins_with_a_symbol_of_its_own() -> None:
+    found = listed("ab", "a", labels=("Scottish", "Czech"))
+    tokenizer = fit_tokenizer(found, None)
+    assert dict(tokenizer.special) == {"<Czech>": 3, "<Scottish>": 4}
+    batch = encode(found, tokenizer).batch(np.array([0, 1]))
+    assert batch.inputs[0].tolist() == [4, 3]
+    with pytest.raises(DataError, match=r"no class 'Irish'. Have: Czech, Scottish"):
+        encode(listed("a", labels=("Irish",)), tokenizer)
+    with pytest.raises(DataError, match="the names have no classes, and those trained on had"):
+        encode(listed("a"), tokenizer)
+
+
+def test_a_padded_batch_is_each_name_alone() -> None:
+    found = listed("a", "abcabcabc", "abc", "ca")
+    symbols = encode(found, fit_tokenizer(found, None))
+    settings = resolve(NetworkSettings(cell="gru", hidden_size=8, num_layers=2))
+    model = LanguageModel(settings, 4, Streams(0).init).eval()
+    task, rows = load("names"), np.arange(4)
+    together = task.loss(model, symbols.batch(rows), None, None)
+    alone = [task.loss(model, symbols.batch(rows[i : i + 1]), None, None) for i in rows]
+    assert together.tokens == sum(one.tokens for one in alone) == 2 + 10 + 4 + 3
+    total = sum(float(one.mean_nats.detach()) * one.tokens for one in alone)
+    # float32 products in batches of other sizes: some roundings of 6e-8 a step
+    assert float(together.mean_nats.detach()) * 19 == pytest.approx(total, rel=1e-6)
+    together.mean_nats.backward()  # type: ignore[no-untyped-call]
+    gradients = [parameter.grad for parameter in model.parameters()]
+    model.zero_grad()
+    torch.stack([one.mean_nats * one.tokens / 19 for one in alone]).sum().backward()  # type: ignore[no-untyped-call]
+    for ours, parameter in zip(gradients, model.parameters(), strict=True):
+        torch.testing.assert_close(ours, parameter.grad, atol=1e-6, rtol=1e-5)
+
+
+def test_eight_names_are_learned_to_near_certainty_and_written_whole(
+    names: Path, tmp_path: Path
+) -> None:
+    settings = {**SMALL, **ALL, "batch_size": 16}
+    run = recurra.train("names", names, out=tmp_path / "run", steps=150, **settings)
+    nats = run.evaluate(split="train").figures["nats_per_name"]
+    # eight names, equally often: to say which one it is takes ln 8 = 2.079 nats, and all else none
+    assert nats < math.log(8) + 0.1
+    drawn = run.sample(count=200, seed=1)
+    assert isinstance(drawn, Samples)
+    known = [str(one) in NAMES for one in drawn]
+    # at most 0.1 nats too many leave 1 − e^−0.1 for other names: 181 of 200; less three deviations
+    assert sum(known) > 181 - 3 * 4.1
+    assert all("\n" not in str(one) for one in drawn)
+
+
+def test_evaluate_is_the_sum_of_the_scores_of_each_name(names: Path, tmp_path: Path) -> None:
+    run = recurra.train("names", names, out=tmp_path / "run", steps=20, **SMALL)
+    whole = run.evaluate(split="all")
+    scores = [run.score(name) for name in NAMES]
+    assert whole.tokens == 5 * sum(len(name) + 1 for name in NAMES)
+    total = 5 * sum(one.total_nats for one in scores)
+    # the same float32 network read in other batches: its sums differ in their last bits
+    assert whole.figures["nats_per_token_with_stop"] * whole.tokens == pytest.approx(
+        total, rel=1e-6
+    )
+    assert whole.figures["nats_per_name"] * 40 == pytest.approx(total, rel=1e-6)
+    again = run.evaluate(names)
+    assert again.figures["nats_per_name"] == pytest.approx(whole.figures["nats_per_name"])
+
+
+def test_held_out_names_that_are_trained_on_too_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "names.txt"
+    path.write_text("\n".join(["ann"] * 60 + [f"{a}{b}" for a in "abcdef" for b in "ghijkl"]))
+    run = recurra.train("names", path, out=tmp_path / "run", steps=60, **SMALL)
+    figures = run.evaluate().figures
+    held = name_list.read(NameData(), [str(path)]).split(NameData())
+    trained = sum(row < 60 for row in held.test.tolist()) / len(held.test)
+    assert figures["share_of_names_trained_on"] == pytest.approx(trained)
+    assert figures["nats_per_token_with_stop_new_names"] > figures["nats_per_token_with_stop"]
+    assert "share_of_names_trained_on" not in run.evaluate(split="train").figures
+
+
+@pytest.mark.parametrize(
+    "settings", [{"cell": "lstm", "dropout": 0.2}, {"cell": "gru", "ema": 0.9}]
+)
+def test_interrupted_and_resumed_is_uninterrupted_bit_for_bit(
+    names: Path, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    settings = {**SMALL, **settings}
+    recurra.train("names", names, out=tmp_path / "whole", steps=30, **settings)
+    recurra.train("names", names, out=tmp_path / "half", steps=30, watcher=StopAt(13), **settings)
+    recurra.resume(tmp_path / "half")
+    whole = (tmp_path / "whole" / store.MODEL).read_bytes()
+    assert (tmp_path / "half" / store.MODEL).read_bytes() == whole
+
+
+def test_the_torch_model_s_validation_is_the_runtime_s_evaluation(
+    names: Path, tmp_path: Path
+) -> None:
+    run = recurra.train("names", names, out=tmp_path / "run", steps=10, **SMALL)
+    assert run.outcome is not None
+    valid = run.outcome.figures["nats_per_token_with_stop"]
+    exact = run.evaluate(split="valid").figures["nats_per_token_with_stop"]
+    assert exact == pytest.approx(valid, rel=1e-5)  # float32 sums in another order
+
+
+def test_a_class_says_what_kind_of_name_is_written(classed: Path, tmp_path: Path) -> None:
+    settings = {**SMALL, "classes": True}
+    run = recurra.train("names", classed, out=tmp_path / "run", steps=150, **settings)
+    for label, letter in (("x", "n"), ("y", "b")):
+        drawn = run.sample(count=50, label=label)
+        assert isinstance(drawn, Samples)
+        assert sum(set(str(one)) == {"a", letter} for one in drawn) > 45
+    assert run.score("an", label="x").total_nats < run.score("an", label="y").total_nats
+    assert run.score("an", label="x").context == "<x>"
+    assert run.record.facts["classes"] == ["x", "y"]
+    for refused in (None, "z"):
+        with pytest.raises(ConfigError, match=r"give --label, one of x, y|unknown label 'z'"):
+            run.sample(label=refused)
+    assert run.evaluate(classed).tokens == sum(
+        len(r.split(",")[0]) + 1 for r in CLASSED.split()[1:]
+    )
+
+
+def test_a_prefix_is_kept_and_the_name_goes_on_from_it(names: Path, tmp_path: Path) -> None:
+    run = recurra.train("names", names, out=tmp_path / "run", steps=200, **SMALL)
+    assert str(run.sample("car", temperature=0)) == "carol"
+    assert str(run.sample("ca", length=1, temperature=0)) == "car"
+    best = run.beam("ca", width=3)
+    assert str(best[0]) == "carol"
+    assert best[0].nats == pytest.approx(
+        run.score("carol").total_nats - sum(run.score("carol").nats[:2]), abs=1e-4
+    )
+
+
+def test_from_a_run_keeps_its_symbols_and_adds_rows_for_new_ones(
+    classed: Path, tmp_path: Path
+) -> None:
+    settings = {**SMALL, "classes": True}
+    old = recurra.train("names", classed, out=tmp_path / "old", steps=5, **settings)
+    more = tmp_path / "more.csv"
+    more.write_text(CLASSED + "zed,w\nzoe,w\n")
+    new = recurra.train(
+        "names",
+        more,
+        out=tmp_path / "new",
+        start_from=old.folder,
+        steps=1,
+        learning_rate=1e-9,
+        classes=True,
+    )
+    before, after = old.model.tokenizer, new.model.tokenizer
+    symbols = range(before.vocab_size)
+    assert after.pieces(symbols) == before.pieces(symbols)
+    added = after.pieces(range(before.vocab_size, after.vocab_size))
+    assert added == ["d", "e", "o", "z", "<w>"]
+    for name, weight in store.read_tensors(old.folder / store.MODEL).items():
+        # one step of Adam at a rate of 1e-9 moves no weight by more than that
+        found = store.read_tensors(new.folder / store.MODEL)[name]
+        np.testing.assert_allclose(found[: len(weight)], weight, atol=1e-8)
+
+
+def test_one_name_is_learned_and_said_again(tmp_path: Path) -> None:
+    path = tmp_path / "one.txt"
+    path.write_text("Zoe\n")
+    run = recurra.train("names", path, out=tmp_path / "run", steps=60, **SMALL)
+    assert str(run.sample()) == "Zoe"
+    assert run.evaluate().split == "the train part"
+    with pytest.raises(DataError, match="has no test part: nothing was held out for it"):
+        run.evaluate(split="test")
+
+
+def test_a_name_of_thousands_of_letters_is_trained_on_where_that_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("ab" * 2500 + "\nab\nba\n")
+    settings = {**SMALL, **ALL, "max_length": 5000}
+    run = recurra.train("names", path, out=tmp_path / "run", steps=3, **settings)
+    assert run.outcome is not None
+    assert run.outcome.tokens == 3 * (5001 + 3 + 3)  # three steps, each all three names
+
+
+def test_a_name_with_a_letter_never_seen_is_refused(names: Path, tmp_path: Path) -> None:
+    run = recurra.train("names", names, out=tmp_path / "run", steps=1, **SMALL)
+    other = tmp_path / "other.txt"
+    other.write_text("Zoë\n")
+    with pytest.raises(DataError, match="the model has no symbol for 'Z'"):
+        run.evaluate(other)
+    with pytest.raises(ConfigError, match="ask it with sample or score"):
+        run.predict(["ann"])
+
+
+def test_names_that_were_changed_are_not_evaluated_or_resumed_on(
+    names: Path, tmp_path: Path
+) -> None:
+    run = recurra.train("names", names, out=tmp_path / "run", steps=1, **SMALL)
+    names.write_text("ann\n")
+    for ask in (run.evaluate, lambda: recurra.resume(run.folder, steps=2)):
+        with pytest.raises(DataError, match=r"is not what .* was trained on|cannot be read again"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"train_fraction": 0.0}, r"train_fraction = 0.0: must be in \(0, 1\]"),
+        ({"valid_fraction": 0.5}, "leaves more than the whole"),
+        ({"max_length": 0}, "max_length = 0: must be 1 or more"),
+        ({"shown": -1}, "shown = -1: must be 0 to 1000"),
+        ({"split_seed": -1}, "split_seed = -1: must not be negative"),
+        ({"valid_fraction": 1.0}, r"must be in \[0, 1\)"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_is_written(
+    names: Path, tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        recurra.train("names", names, out=tmp_path / "run", **settings)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("shown", "lines"), [(4, 4), (0, None)])
+def test_an_illustration_is_a_few_names_a_line_each(
+    names: Path, shown: int, lines: int | None
+) -> None:
+    task, streams = load("names"), Streams(0)
+    config = Config(data=NameData(shown=shown))
+    prepared = task.prepare(config, [str(names)], streams)
+    model = task.build(prepared.config, prepared.assets, streams.init)
+    text = task.illustrate(model, prepared, np.random.default_rng(0))
+    assert (text if text is None else len(text.split(END))) == lines
+
+
+def test_an_illustration_of_classes_names_each(classed: Path) -> None:
+    task, streams = load("names"), Streams(0)
+    config = Config(data=NameData(shown=4, classes=True))
+    prepared = task.prepare(config, [str(classed)], streams)
+    model = task.build(prepared.config, prepared.assets, streams.init)
+    text = task.illustrate(model, prepared, np.random.default_rng(0))
+    assert text is not None
+    assert [line[:3] for line in text.split("\n")] == ["x: ", "x: ", "y: ", "y: "]
