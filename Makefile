@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-slow check sanitize arm64 clean
+.PHONY: setup demo test test-slow check sanitize arm64 wheel clean
 
 setup: .venv/.ready
 
@@ -39,6 +39,10 @@ sanitize: setup
 
 arm64:
 	tools/arm64
+
+# The steps of the wheel recipe ([tool.cibuildwheel]) for Linux x86-64, without its container
+wheel: setup
+	tools/wheel
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

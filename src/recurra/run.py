@@ -144,10 +144,15 @@ class Run:
         return task.evaluate(self.folder, [str(file) for file in files], asking)
 
     def predict(self, inputs: Sequence[Any], **asked: Any) -> list[Any]:
-        """One answer an input; `asked`: the task's flags of `predict`."""
+        """One answer an input: a text, or a tuple or a table of the fields of the task's Input.
+
+        `asked`: the task's flags of `predict`.
+        """
         task = task_of(self.record.task)
+        from recurra.task import as_input  # behind torch, as the task is
+
         asking = updated(task.Answering(), asked)
-        return task.predict(self.folder, inputs, asking)
+        return task.predict(self.folder, [as_input(task.Input, one) for one in inputs], asking)
 
     def __repr__(self) -> str:
         return f"<Run {self.folder}: {self.record.task}>"

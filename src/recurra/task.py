@@ -7,7 +7,7 @@ file asks for a task by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from recurra.config import from_json, require
 from recurra.results import Evaluation
 from recurra.rng import Streams
 from recurra.text.files import Source as Source
@@ -69,6 +70,23 @@ class Validation:
 
     score: float
     figures: Mapping[str, float]  # keys name unit and protocol: nats_per_token_stateful
+
+
+def as_input(kind: type[Any], given: object) -> Any:
+    """A text, a tuple or a table (dict) of its fields as a task's Input; anything else as it is.
+
+    A text is the value of the one field there is. What a task takes beside its Input, as arrays, is
+    its own business. Raises ConfigError for fields that do not fit.
+    """
+    if isinstance(given, dict):
+        return from_json(kind, given, "input")
+    if not isinstance(given, str | tuple):
+        return given
+    row = (given,) if isinstance(given, str) else given
+    names = [item.name for item in fields(kind)]
+    wanted = f"{kind.__name__}({', '.join(names)})"
+    require(len(row) == len(names), "input", given, f"must be the fields of {wanted}")
+    return from_json(kind, dict(zip(names, row, strict=True)), "input")
 
 
 class Task(Protocol):

@@ -47,7 +47,8 @@ int check::math() {
     int failed = 0;
     for (int which = 0; which < 3; ++which) {
         recurra::chosen_set().apply(which, grid.data(), found.data(), (recurra::Index)grid.size());
-        for (std::size_t i = 0; i < grid.size(); ++i) failed += off(functions[which], grid[i], found[i]);
+        for (std::size_t i = 0; i < grid.size(); ++i)
+            failed += off(functions[which], grid[i], found[i]);
     }
     return failed;
 }

@@ -25,6 +25,9 @@ inline Index recurrent_gates_of(Cell cell) {
     return cell == Cell::gru_reset_before ? 2 : gates_of(cell);
 }
 
+inline constexpr Cell cells[] = {Cell::rnn, Cell::relu_rnn, Cell::lstm, Cell::gru,
+                                 Cell::gru_reset_before};
+
 inline const char* name_of(Cell cell) {
     const char* names[] = {"rnn", "relu_rnn", "lstm", "gru", "gru_reset_before"};
     return names[(int)cell];

@@ -54,7 +54,10 @@ struct Model {
             const Index I = layer ? H : E;
             Layer& one = layers.emplace_back();
             one.hh = random.uniform(recurrent_gates_of(it.cell) * H * H, limit);
-            if (layer || !it.table) one.ih = random.uniform(GH * I, limit), one.bias = random.uniform(GH, 1);
+            if (layer || !it.table) {
+                one.ih = random.uniform(GH * I, limit);
+                one.bias = random.uniform(GH, 1);
+            }
             if (it.cell == Cell::gru_reset_before) one.hn = random.uniform(H * H, limit);
             if (it.cell == Cell::gru) one.bias_hn = random.uniform(H, 1);
             if (!it.int8) continue;
@@ -66,7 +69,7 @@ struct Model {
     }
 
     std::unique_ptr<Sampler> packed() const {
-        const auto some = [](const Floats& array) { return array.empty() ? nullptr : array.data(); };
+        const auto some = [](const Floats& one) { return one.empty() ? nullptr : one.data(); };
         Network network{it.cell, it.V, it.E, it.H, some(table), some(embedding), {},
                         projection.data(), projection_bias.data(), it.int8};
         for (const Layer& one : layers)
@@ -103,9 +106,10 @@ struct Steps {
 
     // ln p of every symbol after `id`.
     Numbers feed(Index id) {
-        const Index V = model.it.V, E = model.it.E, H = model.it.H, GH = gates_of(model.it.cell) * H;
+        const Index V = model.it.V, E = model.it.E, GH = gates_of(model.it.cell) * model.it.H;
         Numbers input;
-        if (!model.it.table) input = wide({model.embedding.begin() + id * E, model.embedding.begin() + (id + 1) * E});
+        const auto row = model.embedding.begin() + (model.it.table ? 0 : id * E);
+        if (!model.it.table) input = wide({row, row + E});
         for (Index layer = 0; layer < depth; ++layer) {
             Numbers x;
             if (layer == 0 && model.it.table) {
@@ -132,7 +136,8 @@ bool is_drawn(Numbers logits, const Filters& filters, double uniform, Index id, 
     logits[never] = -HUGE_VAL;
     std::vector<Index> order((std::size_t)V);
     std::iota(order.begin(), order.end(), Index{0});
-    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return logits[a] > logits[b]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](Index a, Index b) { return logits[a] > logits[b]; });
     Numbers weight((std::size_t)V);
     double total = 0, held = 0, before = 0;
     const Index kept = filters.top_k ? std::min(filters.top_k, V) : V;
@@ -171,7 +176,8 @@ int check_setting(const Setting& it) {
                 const Numbers logits = steps.feed(ids[t * B + b]);
                 const Index next = ids[(t + 1) * B + b];
                 worst = std::fmax(worst, std::fabs(nats[t * B + b] + logits[next]));
-                if (filters) undrawn += !is_drawn(logits, *filters, shifted[t * B + b], next, slack);
+                if (!filters) continue;
+                undrawn += !is_drawn(logits, *filters, shifted[t * B + b], next, slack);
             }
             for (Index layer = 0; layer < depth; ++layer)
                 for (Index u = 0; u < it.H; ++u)
@@ -179,9 +185,10 @@ int check_setting(const Setting& it) {
                                  steps.states[layer].h[u]);
         }
         // A top_p border that rounding crosses draws from one symbol more or less, a rarity.
-        const bool fine = worst <= slack && of_state.relative() <= slack && undrawn <= (filters == &few);
-        if (fine) continue;
-        std::fprintf(stderr, "sampler %s V=%ld H=%ld%s%s: nats off by %.3g, state by %.3g, %d not drawn\n",
+        if (worst <= slack && of_state.relative() <= slack && undrawn <= (filters == &few))
+            continue;
+        std::fprintf(stderr,
+                     "sampler %s V=%ld H=%ld%s%s: nats off by %.3g, state by %.3g, %d not drawn\n",
                      name_of(it.cell), (long)it.V, (long)it.H, it.table ? " table" : "",
                      it.int8 ? " int8" : "", worst, of_state.relative(), undrawn);
         ++failed;
@@ -207,7 +214,7 @@ int check_refusal() {
 
 int check::samplers() {
     int failed = check_refusal();
-    for (const Cell cell : {Cell::rnn, Cell::relu_rnn, Cell::lstm, Cell::gru, Cell::gru_reset_before})
+    for (const Cell cell : cells)
         for (const bool table : {true, false})
             for (const bool int8 : {false, true}) {
                 failed += check_setting({cell, 37, 11, 21, table, int8});

@@ -12,6 +12,7 @@ from recurra.config import option, require
 from recurra.data import builtin, holdout, labelled
 from recurra.data.examples import Columns, Examples
 from recurra.data.holdout import Held
+from recurra.data.splits import shares
 from recurra.errors import DataError
 from recurra.text import files
 from recurra.text.files import Source
@@ -51,10 +52,7 @@ class NameData:
 
     def __post_init__(self) -> None:
         require(self.max_length >= 1, "max_length", self.max_length, "must be 1 or more")
-        train, valid = self.train_fraction, self.valid_fraction
-        require(0 < train <= 1, "train_fraction", train, "must be in (0, 1]")
-        require(0 <= valid < 1, "valid_fraction", valid, "must be in [0, 1)")
-        require(train + valid <= 1 + 1e-9, "valid_fraction", valid, "leaves more than the whole")
+        shares(self.train_fraction, self.valid_fraction)
         require(self.split_seed >= 0, "split_seed", self.split_seed, "must not be negative")
         require(0 <= self.shown <= 1000, "shown", self.shown, "must be 0 to 1000")
 
@@ -70,9 +68,8 @@ class NameList:
 
     def split(self, data: NameData) -> Held:
         """Which of the names are trained on, validated on and tested on."""
-        train, valid = data.train_fraction, data.valid_fraction
-        shares = train, valid, max(0.0, round(1 - train - valid, 9))
-        return holdout.by_seed(len(self.names), shares, data.split_seed, self.labels or None)
+        parts = shares(data.train_fraction, data.valid_fraction)
+        return holdout.by_seed(len(self.names), parts, data.split_seed, self.labels or None)
 
 
 def read(data: NameData, given: Sequence[str], progress: Progress | None = None) -> NameList:

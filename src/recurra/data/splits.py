@@ -28,6 +28,17 @@ class Parts:
     notes: tuple[str, ...] = ()
 
 
+def shares(train: float, valid: float) -> Fractions:
+    """The share to train on, to validate on, and what is left to test on.
+
+    Raises ConfigError where one cannot be, or both are more than the whole.
+    """
+    require(0 < train <= 1, "train_fraction", train, "must be in (0, 1]")
+    require(0 <= valid < 1, "valid_fraction", valid, "must be in [0, 1)")
+    require(train + valid <= 1 + 1e-9, "valid_fraction", valid, "leaves more than the whole")
+    return train, valid, max(0.0, round(1 - train - valid, 9))
+
+
 def sizes(total: int, fractions: Fractions) -> tuple[int, int, int]:
     """How many of `total` tokens train, valid and test get; 0 where a part does not exist.
 

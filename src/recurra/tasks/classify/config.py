@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from recurra.config import option, require
 from recurra.data.examples import Columns
+from recurra.data.splits import shares
 from recurra.models.encoder import EncoderSettings
 from recurra.training.settings import Training
 
@@ -75,10 +76,7 @@ class Data:
             "are of words: give --tokens word, too",
         )
         require(self.text_column != self.label_column, "label_column", self.label_column, "is text")
-        train, valid = self.train_fraction, self.valid_fraction
-        require(0 < train <= 1, "train_fraction", train, "must be in (0, 1]")
-        require(0 <= valid < 1, "valid_fraction", valid, "must be in [0, 1)")
-        require(train + valid <= 1 + 1e-9, "valid_fraction", valid, "leaves more than the whole")
+        shares(self.train_fraction, self.valid_fraction)
         require(self.split_seed >= 0, "split_seed", self.split_seed, "must be 0 or more")
 
     @property

@@ -19,6 +19,7 @@ from recurra.config import require
 from recurra.data import holdout, invented, labelled, word_vectors
 from recurra.data.examples import Examples
 from recurra.data.padded import PaddedBatches, pad
+from recurra.data.splits import shares
 from recurra.errors import DataError
 from recurra.models.encoder import resolved
 from recurra.rng import Streams
@@ -167,8 +168,8 @@ def _split(
 ) -> tuple[dict[str, Examples], tuple[str, ...]]:
     """The parts by name: those in files of their own, and shares of the rest, class by class."""
     valid = 0.0 if "valid" in held_out else data.valid_fraction
-    rest = round(1 - data.train_fraction - data.valid_fraction, 9)
-    test = 0.0 if "test" in held_out else max(0.0, rest)
+    _, _, rest = shares(data.train_fraction, data.valid_fraction)
+    test = 0.0 if "test" in held_out else rest
     held = holdout.by_seed(
         len(main), (round(1 - valid - test, 9), valid, test), data.split_seed, main.labels
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from recurra.config import option, require
+from recurra.data.splits import shares
 from recurra.runtime.settings import NetworkSettings
 from recurra.training.settings import Training
 
@@ -63,10 +64,7 @@ class Data:
             self.max_vocab is None or self.max_vocab >= 1, "max_vocab", self.max_vocab, "at least 1"
         )
         require(257 <= self.bpe_vocab <= 2**24, "bpe_vocab", self.bpe_vocab, "must be 257 to 2^24")
-        train, valid = self.train_fraction, self.valid_fraction
-        require(0 < train <= 1, "train_fraction", train, "must be in (0, 1]")
-        require(0 <= valid < 1, "valid_fraction", valid, "must be in [0, 1)")
-        require(train + valid <= 1 + 1e-9, "valid_fraction", valid, "leaves more than the whole")
+        shares(self.train_fraction, self.valid_fraction)
         require(0 <= self.sample_length <= 10**6, "sample_length", self.sample_length, "0 to 10^6")
 
 

@@ -80,8 +80,7 @@ class Corpus:
     @property
     def fractions(self) -> splits.Fractions:
         """Train, valid and test, where no files are held out."""
-        train, valid = self.data.train_fraction, self.data.valid_fraction
-        return train, valid, max(0.0, round(1 - train - valid, 9))
+        return splits.shares(self.data.train_fraction, self.data.valid_fraction)
 
     def encoded(
         self, tokenizer: Tokenizer, progress: Progress | None = None

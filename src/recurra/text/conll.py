@@ -1,0 +1,120 @@
+"""Tagged sentences from column files: a word a line, a blank line between sentences.
+
+Two forms are read. CoNLL-U: ten columns between tabs, comments from a #, lines of several words
+(1-2) and empty words (1.1) passed over. CoNLL: any number of columns, between tabs where a line has
+one and else between blanks; a -DOCSTART- line begins a document and is no word. What tags mean is
+not known here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from recurra.errors import ConfigError, DataError, did_you_mean
+from recurra.text.reading import read_text
+
+UD_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+DOCUMENT = "-DOCSTART-"
+
+_UD_LINE = re.compile(r"\d+([-.]\d+)?\t([^\t]*\t){8}[^\t]*")
+
+
+class Sentence(NamedTuple):
+    """Words and their tags, as many of the one as of the other."""
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+def read(
+    path: Path, word: str | None = None, tag: str | None = None, encoding: str | None = None
+) -> list[Sentence]:
+    """The sentences of a file, none of them empty.
+
+    word, tag: the columns to take, by number (1 the first, -1 the last) or by CoNLL-U's name;
+    None: form and upos in CoNLL-U, the first and the last in CoNLL. encoding: as `read_text`.
+
+    Raises DataError naming file and line where a column is not there, and where there is no word;
+    ConfigError for a name that is no column.
+    """
+    lines = read_text(path, encoding).split("\n")
+    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    universal = _UD_LINE.fullmatch(first.rstrip("\r")) is not None
+    take = (
+        _column(word or ("form" if universal else "1"), universal),
+        _column(tag or ("upos" if universal else "-1"), universal),
+    )
+    rows = _universal_rows if universal else _plain_rows
+    found = [
+        Sentence(*(tuple(column) for column in zip(*sentence, strict=True)))
+        for sentence in _sentences(rows(lines), lambda number, row: _taken(path, number, row, take))
+    ]
+    if not found:
+        raise DataError(f"{path} has no tagged word in it.")
+    return found
+
+
+def _sentences(
+    rows: Iterator[tuple[int, list[str]]], taken: Callable[[int, list[str]], tuple[str, str]]
+) -> Iterator[list[tuple[str, str]]]:
+    """Each sentence's words with their tags; an empty row ends one."""
+    sentence: list[tuple[str, str]] = []
+    for number, row in rows:
+        if row:
+            sentence.append(taken(number, row))
+        elif sentence:
+            yield sentence
+            sentence = []
+    if sentence:
+        yield sentence
+
+
+def _universal_rows(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
+    inside = False  # a sentence: a word may be a #, a comment stands before the first word
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            inside = False
+            yield number, []
+        elif inside or not line.startswith("#"):
+            inside = True
+            row = line.rstrip("\r").split("\t")
+            if re.fullmatch(r"\d+[-.]\d+", row[0]) is None:
+                yield number, row
+
+
+def _plain_rows(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(lines, start=1):
+        text = line.rstrip("\r")
+        row = text.split("\t") if "\t" in text else text.split()
+        yield number, [] if not text.strip() or row[0] == DOCUMENT else row
+
+
+def _taken(path: Path, number: int, row: list[str], columns: tuple[int, int]) -> tuple[str, str]:
+    word, tag = (row[column] if -len(row) <= column < len(row) else "" for column in columns)
+    if len(row) < 2 or not word or not tag:
+        have = "1 column" if len(row) == 1 else f"{len(row)} columns"
+        raise DataError(
+            f"{path}, line {number}: no word and tag in {_shown(columns[0])} and "
+            f"{_shown(columns[1])}: it has {have}. Say which with --word-column and --tag-column."
+        )
+    return word, tag
+
+
+def _shown(column: int) -> str:
+    return "the last column" if column == -1 else f"column {column + (column >= 0)}"
+
+
+def _column(name: str, universal: bool) -> int:
+    """The index of a column from its number or its name."""
+    if re.fullmatch(r"-?[1-9]\d{0,3}", name):
+        number = int(name)
+        return number - 1 if number > 0 else number
+    if universal and name in UD_COLUMNS:
+        return UD_COLUMNS.index(name)
+    if universal:
+        near = did_you_mean(name, UD_COLUMNS)
+        raise ConfigError(f"{name!r} is no column of CoNLL-U: {', '.join(UD_COLUMNS)}.{near}")
+    raise ConfigError(f"column {name!r}: give its number, 1 for the first or -1 for the last.")

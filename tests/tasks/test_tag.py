@@ -1,0 +1,229 @@
+"""The tag task: from column files to a run that tags, resumes and is evaluated."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import recurra
+from recurra import store
+from recurra.cli import main
+from recurra.data.sentences import as_columns, sentences
+from recurra.errors import ConfigError, DataError, RunError
+from recurra.tasks.tag.answer import Tagged
+from recurra.training.watch import Progress, Quiet
+
+SMALL: dict[str, Any] = {
+    "hidden_size": 12,
+    "word_size": 8,
+    "letter_size": 4,
+    "letter_hidden": 6,
+    "dropout": 0.2,
+    "batch_size": 8,
+    "learning_rate": 0.02,
+    "validate_every": 7,
+    "sample_every": 0,
+}
+VERBS = "the DET\ndog NOUN\nbarks VERB\n\nthe DET\ncat NOUN\nsleeps VERB\n\ndogs NOUN\nsleep VERB\n"
+
+
+class Notes(Quiet):
+    """Keeps what a user is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+class StopAt(Notes):
+    """Presses Ctrl-C after a step."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.step = step
+
+    def stepped(self, progress: Progress) -> None:
+        if progress.step == self.step:
+            signal.raise_signal(signal.SIGINT)
+
+
+def _file(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("crf", [False, True])
+def test_the_built_in_sentences_are_learned_to_near_zero(tmp_path: Path, crf: bool) -> None:
+    settings = {**SMALL, "dropout": 0.0, "letter_hidden": 12}
+    run = recurra.train(
+        "tag", out=tmp_path / "run", steps=250, crf=crf, **settings, watcher=Quiet()
+    )
+    figures = run.evaluate().figures
+    # the turns of phrase are few, and what a name is shows in its letters: all can be right
+    assert figures["accuracy"] > 0.99
+    assert figures["span_f1"] > 0.97
+    assert figures["accuracy_unknown_words"] > 0.95
+
+
+def test_parts_of_speech_are_learned_by_heart(tmp_path: Path) -> None:
+    data = _file(tmp_path / "verbs.conll", VERBS * 8)
+    run = recurra.train(
+        "tag", data, out=tmp_path / "run", steps=60, train_fraction=1.0, valid_fraction=0.0,
+        **SMALL, watcher=Quiet(),
+    )  # fmt: skip
+    (answer,) = run.predict(["the cat sleeps"])
+    assert answer == Tagged(("the", "cat", "sleeps"), ("DET", "NOUN", "VERB"), None)
+    assert str(answer) == "the/DET cat/NOUN sleeps/VERB"
+    assert run.evaluate(split="train").figures["accuracy"] == 1.0
+
+
+@pytest.mark.parametrize("step", [3, 7, 15])
+def test_interrupted_and_resumed_is_uninterrupted_bit_for_bit(tmp_path: Path, step: int) -> None:
+    whole = recurra.train("tag", out=tmp_path / "whole", steps=20, **SMALL, watcher=Quiet())
+    part = recurra.train("tag", out=tmp_path / "part", steps=20, **SMALL, watcher=StopAt(step))
+    assert part.outcome is not None
+    assert part.outcome.reason == "interrupted"
+    recurra.resume(tmp_path / "part", watcher=Quiet())
+    for name in (store.MODEL, "inventory.json"):
+        assert (tmp_path / "part" / name).read_bytes() == (whole.folder / name).read_bytes()
+
+
+def test_the_command_line_trains_tags_and_evaluates(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = _file(tmp_path / "people.conll", as_columns(sentences()[0][:200]))
+    run = str(tmp_path / "run")
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
+    assert main(["train", "tag", str(data), "--out", run, "--steps", "60", *flags]) == 0
+    assert "recurra predict" in capsys.readouterr().out
+    assert main(["predict", run, "Ralina flew from Taburg to Soford .", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["words"][0] == "Ralina"
+    assert len(answer["tags"]) == 7
+    for span in answer["spans"]:
+        assert span["text"] == " ".join(answer["words"][span["start"] : span["end"]])
+    assert main(["evaluate", run, str(data)]) == 0
+    assert "span_f1_PERSON" in capsys.readouterr().out
+
+
+def test_evaluate_on_a_file_counts_its_words_and_its_right_tags(tmp_path: Path) -> None:
+    data = _file(tmp_path / "verbs.conll", VERBS * 8)
+    run = recurra.train(
+        "tag", data, out=tmp_path / "run", steps=60, train_fraction=1.0, valid_fraction=0.0,
+        **SMALL, watcher=Quiet(),
+    )  # fmt: skip
+    # two of four words are tagged as never learned: wrong by definition
+    other = _file(tmp_path / "other.conll", "the DET\ncat X\n\ndogs NOUN\nsleep Y\n")
+    result = run.evaluate(other)
+    assert result.tokens == 4
+    assert result.figures["accuracy"] == 0.5
+
+
+def test_tags_that_break_their_scheme_are_repaired_and_counted(tmp_path: Path) -> None:
+    # 20 sentences by bio; in one of them a span begins with I, twice
+    good, bad = "Ann B-P\nsleeps O\n\n" * 20, "Ann I-P\nand O\nBob I-P\n"
+    watcher = Notes()
+    run = recurra.train(
+        "tag", _file(tmp_path / "x.conll", good + bad), out=tmp_path / "run", steps=1,
+        train_fraction=1.0, valid_fraction=0.0, **SMALL, watcher=watcher,
+    )  # fmt: skip
+    assert any(note.startswith("2 tags break the bio scheme") for note in watcher.notes)
+    result = run.evaluate(_file(tmp_path / "bad.conll", bad))
+    assert result.notes == (
+        "2 tags break the bio scheme: their spans are read as conlleval reads them.",
+    )
+
+
+def test_a_tag_never_seen_in_training_is_told(tmp_path: Path) -> None:
+    train = _file(tmp_path / "train.conll", VERBS)
+    valid = _file(tmp_path / "valid.conll", "wow INTJ\n")
+    watcher = Notes()
+    recurra.train(
+        "tag", train, out=tmp_path / "run", steps=1, valid_file=str(valid), **SMALL, watcher=watcher
+    )
+    assert any("never in the training part, so always wrong: INTJ" in one for one in watcher.notes)
+
+
+def test_from_a_run_keeps_its_symbols_and_adds_rows_for_new_ones(tmp_path: Path) -> None:
+    first = recurra.train(
+        "tag", _file(tmp_path / "a.conll", VERBS * 3), out=tmp_path / "a", steps=5, **SMALL,
+        min_count=1, crf=True, train_fraction=1.0, valid_fraction=0.0, watcher=Quiet(),
+    )  # fmt: skip
+    more = _file(tmp_path / "b.conll", "wow INTJ\nZebras NOUN\n")
+    second = recurra.train(
+        "tag", more, out=tmp_path / "b", start_from=first.folder, steps=1, learning_rate=1e-30,
+        train_fraction=1.0, valid_fraction=0.0, min_count=1, watcher=Quiet(),
+    )  # fmt: skip
+    old, new = (store.read_tensors(run.folder / store.MODEL) for run in (first, second))
+    assert len(new["words.weight"]) == len(old["words.weight"]) + 2
+    assert new["field.transitions"].shape == (4, 4)
+    for name, value in old.items():
+        place = tuple(slice(size) for size in value.shape)
+        # a step of 10⁻³⁰ moves no float32 weight
+        np.testing.assert_array_equal(new[name][place], value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty: there is no text"),
+        ("a b\nc\n", r"line 2: no word and tag"),
+        ("\n\n", "has no tagged word"),
+        ("\x00\x01\x02", "is binary"),
+    ],
+)
+def test_bad_files_are_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        recurra.train("tag", _file(tmp_path / "x.conll", text), out=tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_sentence_without_a_word_is_refused(tmp_path: Path) -> None:
+    run = recurra.train("tag", out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
+    with pytest.raises(DataError, match="input 2 has no word in it"):
+        run.predict(["a b", "  "])
+
+
+def test_a_very_long_sentence_and_a_very_long_word_are_tagged(tmp_path: Path) -> None:
+    run = recurra.train("tag", out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
+    long, letters = run.predict(["a " * 20_000, "a" * 100_000])
+    assert len(long.tags) == 20_000
+    assert len(letters.tags) == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (b"{", "is not JSON"),
+        (b'{"scheme": null}', "must hold scheme, words, letters and tags"),
+        (b'{"scheme": "x", "words": [""], "letters": [""], "tags": ["O"]}', "no scheme of tags"),
+        (b'{"scheme": null, "words": ["a"], "letters": [""], "tags": ["O"]}', "do not begin"),
+        (b'{"scheme": null, "words": [""], "letters": [""], "tags": ["O", "O"]}', "there twice"),
+        (b'{"scheme": null, "words": [""], "letters": [""], "tags": [1]}', "a list of texts"),
+        (b'{"scheme": null, "words": [""], "letters": [""], "tags": ["O"]}', "does not fit"),
+    ],
+)
+def test_a_damaged_inventory_is_told_in_one_line(
+    tmp_path: Path, damage: bytes, message: str
+) -> None:
+    run = recurra.train("tag", out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
+    (run.folder / "inventory.json").write_bytes(damage)
+    with pytest.raises(RunError, match=message) as caught:
+        run.predict(["a"])
+    assert "\n" not in str(caught.value)
+
+
+def test_columns_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    data = _file(tmp_path / "x.conll", VERBS)
+    with pytest.raises(ConfigError, match="column 'upos': give its number"):
+        recurra.train("tag", data, out=tmp_path / "run", tag_column="upos")
+    with pytest.raises(DataError, match="column 7: it has 2 columns"):
+        recurra.train("tag", data, out=tmp_path / "run", tag_column="7")

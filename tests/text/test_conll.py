@@ -1,0 +1,87 @@
+"""Column files read: CoNLL and CoNLL-U, with the lines that are no words; bad ones told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recurra.errors import ConfigError, DataError
+from recurra.text import conll
+from recurra.text.conll import Sentence
+
+UNIVERSAL = (
+    "# sent_id = 1\n# text = It's 1 000 #\n"
+    "1-2\tIt's\t_\t_\t_\t_\t_\t_\t_\t_\n"
+    "1\tIt\tit\tPRON\tPRP\t_\t3\tnsubj\t_\t_\n"
+    "2\t's\tbe\tAUX\tVBZ\t_\t3\tcop\t_\t_\n"
+    "3\t1 000\t1000\tNUM\tCD\t_\t0\troot\t_\t_\n"
+    "3.1\tgone\tgo\tVERB\tVBN\t_\t_\t_\t_\t_\n"
+    "#\t#\t#\tSYM\t#\t_\t3\tdep\t_\t_\n"
+    "\n"
+    "1\tYes\tyes\tINTJ\tUH\t_\t0\troot\t_\t_\n"
+)
+
+
+def _file(folder: Path, text: str, name: str = "words.conll") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode())
+    return path
+
+
+def test_conll_u_gives_forms_and_upos_without_comments_ranges_and_empty_words(
+    tmp_path: Path,
+) -> None:
+    assert conll.read(_file(tmp_path, UNIVERSAL)) == [
+        Sentence(("It", "'s", "1 000", "#"), ("PRON", "AUX", "NUM", "SYM")),
+        Sentence(("Yes",), ("INTJ",)),
+    ]
+
+
+def test_columns_are_taken_by_name_or_number(tmp_path: Path) -> None:
+    path = _file(tmp_path, UNIVERSAL)
+    by_name = conll.read(path, "lemma", "xpos")
+    assert by_name[0] == Sentence(("it", "be", "1000", "#"), ("PRP", "VBZ", "CD", "#"))
+    assert conll.read(path, "3", "5") == by_name
+    assert conll.read(path, "2", "-3")[1] == Sentence(("Yes",), ("root",))
+
+
+def test_conll_takes_first_and_last_column_between_blanks_or_tabs(tmp_path: Path) -> None:
+    text = (
+        "-DOCSTART- -X- O O\n\nEU NNP I-NP I-ORG\nrejects VBZ I-VP O\n\n\n"
+        "#tag\tX\tO\nNew York\tX\tB-LOC\n"
+    )
+    assert conll.read(_file(tmp_path, text)) == [
+        Sentence(("EU", "rejects"), ("I-ORG", "O")),
+        Sentence(("#tag", "New York"), ("O", "B-LOC")),
+    ]
+
+
+def test_line_ends_of_two_characters_and_a_line_of_blanks_read_as_plain_ones(
+    tmp_path: Path,
+) -> None:
+    assert conll.read(_file(tmp_path, "a\tX\r\n \t\r\nb\tY\r\n")) == [
+        Sentence(("a",), ("X",)),
+        Sentence(("b",), ("Y",)),
+    ]
+    with_marks = conll.read(_file(tmp_path, UNIVERSAL.replace("\n", "\r\n")))
+    assert with_marks == conll.read(_file(tmp_path, UNIVERSAL))
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        ("a X\nb\n", (None, None), r"line 2: no word and tag in column 1 and the last column"),
+        ("a X\n", (None, "3"), r"line 1: no word and tag in column 1 and column 3: it has 2 co"),
+        ("a\t\n", (None, None), r"line 1: no word and tag"),
+        ("a X\n", (None, "upos"), "column 'upos': give its number"),
+        (UNIVERSAL, (None, "uspos"), "'uspos' is no column of CoNLL-U: .*Did you mean 'upos'"),
+        ("\n \n", (None, None), "has no tagged word in it"),
+        ("a\x00b X\n", (None, None), "is binary, not text"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_line(
+    tmp_path: Path, text: str, columns: tuple[str | None, str | None], message: str
+) -> None:
+    with pytest.raises((DataError, ConfigError), match=message):
+        conll.read(_file(tmp_path, text), *columns)
