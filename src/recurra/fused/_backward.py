@@ -85,10 +85,12 @@ class _Above:
         self.step = self.sequence = 0
         if d_outputs is None:
             return
-        self.same = not any(d_outputs.stride())
-        if not self.same and d_outputs.stride(-1) != 1:
+        stride = d_outputs.stride()
+        self.same = not any(stride)
+        if not self.same and stride[-1] != 1:
             self.given = d_outputs = d_outputs.contiguous()
-        self.step, self.sequence = d_outputs.stride()[0], d_outputs.stride()[-2]
+            stride = d_outputs.stride()
+        self.step, self.sequence = stride[0], stride[-2]
         if call.batch_first:
             self.step, self.sequence = self.sequence, self.step
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recurra import kernels
 from recurra.fused import _products as products
-from recurra.fused._call import EACH, LARGE, MANY, WIDEST, Call, address
+from recurra.fused._call import EACH, FLOAT, LARGE, MANY, WIDEST, Call, address
 
 
 class Pass:
@@ -27,6 +27,7 @@ class Pass:
         )
         assert source is not None
         self.call, self.source, self.weights = call, source, weights
+        self.addresses = [0 if one is None else one.data_ptr() for one in weights]
         self.threads = torch.get_num_threads()
         self.steps, self.tokens = call.sizes(source)
         directions = len(call.reverse)
@@ -72,7 +73,7 @@ class Pass:
 
     def _shape(self, index: int, native: bool) -> kernels.Shape:
         call, hidden = self.call, self.call.hidden
-        weight_ih, weight_hh, _, _, other = self.weights[EACH * index : EACH * (index + 1)]
+        weight_ih, weight_hh, _, _, other = self.addresses[EACH * index : EACH * (index + 1)]
         size = self.source.shape[-1] if native else 0
         return kernels.Shape(
             call.kind.code,
@@ -84,12 +85,12 @@ class Pass:
             address(call.order),
             call.reverse[index],
             self.threads,
-            address(weight_hh),
-            address(other) if call.kind.other == "weight_hn" else 0,
+            weight_hh,
+            other if call.kind.other == "weight_hn" else 0,
             size,
             address(self.source) if native else 0,
             *call.layout(self.steps, size),
-            address(weight_ih) if native else 0,
+            weight_ih if native else 0,
             address(self.h0, index * call.batch * hidden),
             address(self.c0, index * call.batch * hidden),
             *call.layout(self.steps, len(call.reverse) * hidden),
@@ -98,17 +99,17 @@ class Pass:
 
     def _own(self, index: int, x_gates: Tensor | None) -> kernels.Forward:
         call, hidden = self.call, self.call.hidden
-        _, _, bias, bias_hh, other = self.weights[EACH * index : EACH * (index + 1)]
+        _, _, bias, bias_hh, other = self.addresses[EACH * index : EACH * (index + 1)]
         state = index * call.batch * hidden
         bias_hn = 0
         if call.kind.other == "bias_hn":
-            bias_hn = address(bias_hh, 2 * hidden) if other is None else address(other)
+            bias_hn = other or (bias_hh and bias_hh + 2 * hidden * FLOAT)
         return kernels.Forward(
             address(x_gates),
             address(call.ids),
             0 if call.ids is None else len(self.source),
-            address(bias),
-            address(bias_hh),
+            bias,
+            bias_hh,
             bias_hn,
             address(self.outputs, index * hidden),
             address(self.final[0], state),

@@ -5,7 +5,7 @@ The kernels take batch-first and packed input as they are; only unbatched input 
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -65,31 +65,35 @@ def run(module: torch.nn.RNNBase, call: Call) -> tuple[Any, tuple[Tensor, ...]]:
     """The output and the final state's fields, in the form that the input had."""
     packed, x, finals = call.packed, call.x, []
     directions = 2 if module.bidirectional else 1
-    layer = fused.Call(
-        kernels.kind(CELLS[module.mode]),
-        call.batch,
-        module.hidden_size,
-        (False, True)[:directions],
-        batch_sizes=None if packed is None else packed.batch_sizes,
-        order=None if packed is None else packed.sorted_indices,
-        batch_first=module.batch_first and packed is None and not call.unbatched,
-        stacked=True,
-    )
+    batch_first = module.batch_first and packed is None and not call.unbatched
+    layer = _layer(module.mode, call.batch, module.hidden_size, directions, batch_first)
+    if packed is not None:
+        layer = layer._replace(batch_sizes=packed.batch_sizes, order=packed.sorted_indices)
+    if module.num_layers == 1:  # nothing to slice, drop or join: it shows at one sequence
+        tensors = call.weights[0] if directions == 1 else call.weights[0] + call.weights[1]
+        x, *fields = fused.run(layer, x, *call.state, *tensors)
+        return _as_given(call, x, fields)
     for depth in range(module.num_layers):
         begin, end = depth * directions, (depth + 1) * directions
-        h0, c0 = (
-            one if one is None or module.num_layers == 1 else one[begin:end] for one in call.state
-        )
+        h0, c0 = (None if one is None else one[begin:end] for one in call.state)
         weights = (one for each in call.weights[begin:end] for one in each)
         x, *final = fused.run(layer, x, h0, c0, *weights)
         finals.append(final)
         if module.dropout and module.training and depth + 1 < module.num_layers:
             x = torch.dropout(x, module.dropout, True)
-    fields = (
-        finals[0] if len(finals) == 1 else [torch.cat(one) for one in zip(*finals, strict=True)]
-    )
-    if packed is not None:
-        return packed._replace(data=x), tuple(fields)
+    return _as_given(call, x, [torch.cat(one) for one in zip(*finals, strict=True)])
+
+
+@lru_cache(maxsize=64)
+def _layer(mode: str, batch: int, hidden: int, directions: int, batch_first: bool) -> fused.Call:
+    kind, reverse = kernels.kind(CELLS[mode]), (False, True)[:directions]
+    return fused.Call(kind, batch, hidden, reverse, batch_first=batch_first, stacked=True)
+
+
+def _as_given(call: Call, x: Tensor, fields: list[Tensor]) -> tuple[Any, tuple[Tensor, ...]]:
+    """The output and the final state's fields, packed or unbatched where the input was."""
+    if call.packed is not None:
+        return call.packed._replace(data=x), tuple(fields)
     if call.unbatched:
         return x[:, 0], tuple(one[:, 0] for one in fields)
     return x, tuple(fields)
