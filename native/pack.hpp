@@ -8,7 +8,9 @@ namespace recurra::RECURRA_SET {
 // Panels over H units of `depth` values each; `gates` > 1 interleaves a vector of each gate.
 inline Panels panels(Index hidden, Index depth, int width, int gates) {
     const Index units = (Index)lanes * width / gates;
-    return {nullptr, depth, (hidden + units - 1) / units, units, width};
+    const Index count = (hidden + units - 1) / units, left = hidden - (count - 1) * units;
+    const int last = gates > 1 ? width : (int)((left + lanes - 1) / lanes);
+    return {nullptr, depth, count, units, width, last};
 }
 
 inline Index floats(const Panels& p) { return p.count * p.stride(); }
@@ -52,14 +54,15 @@ inline void pack_rows(const Panels& p, float* data, Index first, Index last, con
     for (Index j = first; j < last; ++j) {
         float* panel = data + j * p.stride();
         std::memset(panel, 0, sizeof(float) * p.stride());
-        for (int c = 0; c < p.width; ++c) {
+        const int width = p.width_of(j);
+        for (int c = 0; c < width; ++c) {
             const Index unit = unit_of(p, j, c, gates);
             const int gate = gates > 1 ? c : 0;
             const Index units = hidden - unit < lanes ? hidden - unit : lanes;
             const float* from = weight + (gate * hidden + unit) * p.depth;
             for (Index lane = 0; lane < units && starts[gate]; ++lane)
                 panel[c * lanes + lane] = starts[gate][unit + lane];
-            transpose(from, units, p.depth, panel + (p.width + c) * lanes, p.width * lanes);
+            transpose(from, units, p.depth, panel + (width + c) * lanes, width * lanes);
         }
     }
 }
@@ -69,12 +72,12 @@ inline void pack_columns(const Panels& p, float* data, Index first, Index last,
                          const float* weight, Index hidden) {
     for (Index j = first; j < last; ++j) {
         float* to = data + j * p.stride();
-        for (int c = 0; c < p.width; ++c, to += lanes) store(to, Vec{});
+        const int width = p.width_of(j);
+        for (int c = 0; c < width; ++c, to += lanes) store(to, Vec{});
         for (Index k = 0; k < p.depth; ++k)
-            for (int c = 0; c < p.width; ++c, to += lanes) {
+            for (int c = 0; c < width; ++c, to += lanes) {
                 const Index unit = unit_of(p, j, c, 1);
-                const bool any = unit < hidden;
-                store(to, any ? load(weight + k * hidden + unit, hidden - unit) : Vec{});
+                store(to, load(weight + k * hidden + unit, hidden - unit));
             }
     }
 }

@@ -19,6 +19,7 @@ inline Index token_at(const Shape& job, Index t, Index b) {
 // Addresses of rows and of where their products go; as many as keep the panels in use a while.
 struct Block {
     static constexpr Index most = 128;
+    static constexpr Index dealt = 16;  // tokens at a time to each participant in turn
     const float* from[most];
     float* to[most];
     Index count = 0;
@@ -27,10 +28,10 @@ struct Block {
 // Multiplies the block's rows with all panels, one gate wide; the products are `columns` long.
 inline void multiply(const Panels& w, Block& block, Index columns) {
     const auto finish = [&](Index first, int rows, Index j, const float* sums) {
-        for (Index row = first; row < first + rows; ++row, sums += 4 * lanes)
-            for (int c = 0; c < 4; ++c) {
+        for (Index row = first; row < first + rows; ++row)
+            for (int c = 0; c < w.width_of(j); ++c, sums += lanes) {
                 const Index at = (j * 4 + c) * lanes;
-                if (at < columns) store(block.to[row] + at, load(sums + c * lanes), columns - at);
+                store(block.to[row] + at, load(sums), columns - at);
             }
     };
     const auto ahead = [](Index, int, Index) {};
@@ -171,7 +172,7 @@ void after_all_steps(const Backward& job, const Panels& input, const Part& part,
     for (Index t = 0; t < job.T; ++t)
         for (Index b = 0; b < (job.batch_sizes ? job.batch_sizes[t] : job.B); ++b, ++tokens) {
             const Index length = length_of(job, b), token = token_at(job, t, b);
-            const bool real = t < length, own = tokens / Block::most % part.count == part.index;
+            const bool real = t < length, own = tokens / Block::dealt % part.count == part.index;
             const Index place = row_at(job, job.input_at, t, b);
             const float* before = nullptr;
             if (real) {

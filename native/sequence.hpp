@@ -50,7 +50,7 @@ void multiply_input(const Call<Forward, ForwardRow>& call, const Index* order, I
     Index tokens = 0;
     for (Index step = first; step < end; ++step)
         for (Index r = 0; r < count && length_of(job, order[r]) > step; ++r, ++tokens) {
-            if (tokens / Block::most % part.count != part.index) continue;
+            if (tokens / Block::dealt % part.count != part.index) continue;
             block.from[block.count] = job.input + row_at(job, job.input_at, step, order[r]);
             block.to[block.count] = x_gates_at<Kind>(call, step, order[r]);
             if (++block.count == Block::most) multiply(call.input, block, GH);

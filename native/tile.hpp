@@ -4,6 +4,7 @@
 // units where there is one gate. It holds C vectors that the sums start from, then for each k the C
 // vectors that h[k] is multiplied with. Every sum runs over k from first to last in one chain, at
 // any number of rows: a sequence's bits do not depend on its batch, on threads or on alignment.
+// Of panels with one gate the last is only as wide as the units that are left.
 #pragma once
 
 #include "simd.hpp"
@@ -16,7 +17,9 @@ struct Panels {
     Index count;
     Index units;  // hidden units a panel covers
     int width;    // C
+    int last;     // the last panel's
 
+    int width_of(Index j) const { return j + 1 < count ? width : last; }
     Index stride() const { return (depth + 1) * width * lanes; }
     const float* panel(Index j) const { return data + j * stride(); }
 };
@@ -63,31 +66,42 @@ __attribute__((noinline)) void product(const float* const* rows, Index depth, co
         for (int c = 0; c < C; ++c) store(sums + (r * C + c) * lanes, acc[r][c]);
 }
 
-// One row against two panels at once: a chain of sums waits 4 cycles for each term, so a single
-// row keeps the two multipliers busy only with 8 chains.
-template <int C>
-__attribute__((noinline)) void product_pair(const float* row, Index depth, const float* panel,
-                                            Index stride, const float* starts, float* sums) {
-    Vec acc[2][C];
-    for (int p = 0; p < 2; ++p)
-        for (int c = 0; c < C; ++c)
-            acc[p][c] = starts ? load(starts + p * stride + c * lanes)
-                               : load(sums + (p * C + c) * lanes);
-    for (Index k = 0; k < depth; ++k, panel += C * lanes) {
+// One row against two panels at once, the second perhaps the narrower last one: a chain of sums
+// waits 4 cycles for each term, so a single row keeps the two multipliers busy only with 8 chains.
+// Sums start from `starts`, the one panel's and the other's, or where those are null from `sums`.
+template <int C, int D>
+__attribute__((noinline)) void product_pair(const float* row, Index depth, const float* one,
+                                            const float* other, const float* const* starts,
+                                            float* sums) {
+    Vec a[C], b[D];
+    for (int c = 0; c < C; ++c) a[c] = load((starts ? starts[0] : sums) + c * lanes);
+    for (int c = 0; c < D; ++c) b[c] = load((starts ? starts[1] : sums + C * lanes) + c * lanes);
+    for (Index k = 0; k < depth; ++k, one += C * lanes, other += D * lanes) {
         const Vec h = splat(row[k]);
-        for (int p = 0; p < 2; ++p)
-            for (int c = 0; c < C; ++c) acc[p][c] += h * load(panel + p * stride + c * lanes);
+        for (int c = 0; c < C; ++c) a[c] += h * load(one + c * lanes);
+        for (int c = 0; c < D; ++c) b[c] += h * load(other + c * lanes);
     }
-    for (int p = 0; p < 2; ++p)
-        for (int c = 0; c < C; ++c) store(sums + (p * C + c) * lanes, acc[p][c]);
+    for (int c = 0; c < C; ++c) store(sums + c * lanes, a[c]);
+    for (int c = 0; c < D; ++c) store(sums + (C + c) * lanes, b[c]);
 }
 
+template <int C, int D>
+inline void product_pair_of(int width, const float* row, Index depth, const float* one,
+                            const float* other, const float* const* starts, float* sums) {
+    if constexpr (D > 0) {
+        if (width == D) return product_pair<C, D>(row, depth, one, other, starts, sums);
+        product_pair_of<C, D - 1>(width, row, depth, one, other, starts, sums);
+    }
+}
+
+// Up to R rows, a panel up to C wide.
 template <int R, int C>
-inline void product_of(int count, const float* const* rows, Index depth, const float* panel,
-                       const float* starts, float* sums) {
-    if constexpr (R > 0) {
+inline void product_of(int count, int width, const float* const* rows, Index depth,
+                       const float* panel, const float* starts, float* sums) {
+    if constexpr (R > 0 && C > 0) {
+        if (width < C) return product_of<R, C - 1>(count, width, rows, depth, panel, starts, sums);
         if (count == R) return product<R, C>(rows, depth, panel, starts, sums);
-        product_of<R - 1, C>(count, rows, depth, panel, starts, sums);
+        product_of<R - 1, C>(count, width, rows, depth, panel, starts, sums);
     }
 }
 
@@ -101,33 +115,41 @@ struct Operand {
 };
 
 // finish(first row, count, panel, sums) for every block of rows and every panel in [first, last);
-// row r's sums are at sums + r * C * lanes. Before the sums are made, ahead(first row, count, panel)
+// row r's sums are at sums + r * w.width_of(panel) * lanes. Before the sums are made, ahead(first row, count, panel)
 // fetches what finish will want: it comes from the third cache while the multipliers are busy.
 template <int C, class Ahead, class Finish>
 inline void sweep(const Panels& w, Index first, Index last, Index rows, const Operand& a,
                   Ahead&& ahead, Finish&& finish) {
     constexpr int most = most_rows<C>;
     alignas(64) float sums[(most < 2 ? 2 : most) * C * lanes];
-    const Index second = (a.depth + 1) * C * lanes;  // where the panel's part for rows2 begins
     const Index blocks = (rows + most - 1) / most;
     for (Index j = first; j < last; ++j) {
         const float* panel = w.panel(j);
+        const Index second = a.depth + 1;  // vectors of a gate before those for rows2
         if (rows == 1 && j + 1 < last) {
-            product_pair<C>(a.rows[0], a.depth, panel + C * lanes, w.stride(), panel, sums);
+            const float* both[] = {panel, w.panel(j + 1)};
+            const int width = w.width_of(j + 1);
+            const Index mine = C * lanes, other = width * lanes;
+            product_pair_of<C, C>(width, a.rows[0], a.depth, both[0] + mine, both[1] + other, both,
+                                  sums);
             if (a.depth2)
-                product_pair<C>(a.rows2[0], a.depth2, panel + second, w.stride(), nullptr, sums);
+                product_pair_of<C, C>(width, a.rows2[0], a.depth2, both[0] + second * mine,
+                                      both[1] + second * other, nullptr, sums);
             finish(0, 1, j, sums);
             finish(0, 1, ++j, sums + C * lanes);
             continue;
         }
+        const int width = w.width_of(j);
+        const Index size = width * lanes;
         // Blocks of equal size: 25 rows are 5 times 5, not 4 times 6 and a slow single one.
         for (Index block = 0; block < blocks; ++block) {
             const Index from = rows * block / blocks, to = rows * (block + 1) / blocks;
             const int count = (int)(to - from);
             ahead(from, count, j);
-            product_of<most, C>(count, a.rows + from, a.depth, panel + C * lanes, panel, sums);
+            product_of<most, C>(count, width, a.rows + from, a.depth, panel + size, panel, sums);
             if (a.depth2)
-                product_of<most, C>(count, a.rows2 + from, a.depth2, panel + second, nullptr, sums);
+                product_of<most, C>(count, width, a.rows2 + from, a.depth2, panel + second * size,
+                                    nullptr, sums);
             finish(from, count, j, sums);
         }
     }
