@@ -42,6 +42,7 @@ class Data:
     valid_fraction: float = option(
         0.1, "share that is validated on; the rest is test", why="where no files say"
     )
+    split_seed: int = option(0, "of the shares; not the run's seed", why="runs share their test")
     valid_file: str | None = option(
         None, "validate on this file instead of a share", why="not every corpus has one"
     )
@@ -55,6 +56,7 @@ class Data:
         require(0 < train <= 1, "train_fraction", train, "must be in (0, 1]")
         require(0 <= valid < 1, "valid_fraction", valid, "must be in [0, 1)")
         require(train + valid <= 1 + 1e-9, "valid_fraction", valid, "leaves more than the whole")
+        require(self.split_seed >= 0, "split_seed", self.split_seed, "must be 0 or more")
 
 
 def _training() -> Training:

@@ -106,7 +106,7 @@ class Numbered:
         return np.array([self._places[word] for word in words], np.int64)
 
 
-def read_corpus(data: Data, names: Sequence[str], seed: int) -> Corpus:
+def read_corpus(data: Data, names: Sequence[str]) -> Corpus:
     """The parts: of the files as `data` says, or of the built-in sentences where none is named.
 
     Tags of spans that break their scheme are repaired in the part that is learned from, and a note
@@ -136,14 +136,15 @@ def read_corpus(data: Data, names: Sequence[str], seed: int) -> Corpus:
     else:
         train_share, valid_share = data.train_fraction, data.valid_fraction
         shares = (train_share, valid_share, max(0.0, round(1 - train_share - valid_share, 9)))
-        held = holdout.by_seed(len(main), shares, seed)
+        held = holdout.by_seed(len(main), shares, data.split_seed)
         train, valid, test = (
             [main[row] for row in rows] for rows in (held.train, held.valid, held.test)
         )
         notes = held.notes
     scheme = spans.scheme_of([sentence.tags for sentence in train])
     train, repairs = _repaired(train, scheme)
-    return Corpus(train, valid, test, scheme, tuple(sources), (*notes, *repairs))
+    notes = (*notes, *repairs, *_strays(train))
+    return Corpus(train, valid, test, scheme, tuple(sources), notes)
 
 
 def read_file(path: Path, data: Data) -> list[Sentence]:
@@ -161,7 +162,7 @@ def prepare(
 ) -> Prepared[Batch]:
     """The run's data; `assets` as the Task protocol has them."""
     data = config.data
-    corpus = read_corpus(data, names, streams.seed)
+    corpus = read_corpus(data, names)
     if assets is None or extend:
         known = inventory.learned(
             corpus.train,
@@ -210,6 +211,16 @@ def _repaired(found: list[Sentence], scheme: str | None) -> tuple[list[Sentence]
         right.append(Sentence(sentence.words, tuple(tags)))
     note = f"{changed:,} tags break the {scheme} scheme: they are learned as the same spans by it."
     return right, (note,) if changed else ()
+
+
+def _strays(found: list[Sentence]) -> tuple[str, ...]:
+    """A note where most tags are of spans, but not all: then none is read as one."""
+    tags = {tag for sentence in found for tag in sentence.tags}
+    strays = sorted(spans.strays(tags))
+    if not 0 < 2 * len(strays) < len(tags):
+        return ()
+    some = ", ".join(strays[:5]) + (", …" if len(strays) > 5 else "")
+    return (f"no spans are read and no span F1 counted: these are no tags of spans: {some}.",)
 
 
 def _unseen(corpus: Corpus, known: Inventory) -> tuple[str, ...]:

@@ -153,7 +153,7 @@ def broken(found: Sequence[Sentence], scheme: str | None) -> tuple[str, ...]:
 def _part(folder: Path, config: Config, split: str) -> tuple[list[Sentence], str]:
     record = store.read_record(folder)
     require_readable(folder, record.given)
-    corpus = read_corpus(config.data, record.given, record.seed)
+    corpus = read_corpus(config.data, record.given)
     require_same(folder, record.files, corpus.sources)
     if split == "auto":
         split = next(name for name in ("test", "valid", "train") if getattr(corpus, name))
