@@ -38,8 +38,8 @@ def read(
     None: form and upos in CoNLL-U, the first and the last in CoNLL. encoding: as `read_text`.
 
     Raises DataError naming file and line where a column is not there, where a line has more or
-    fewer columns than its sentence's first (its last one would be another), and where there is no word;
-    ConfigError for a name that is no column.
+    fewer columns than its sentence's first (its last one would be another), and where there is no
+    word; ConfigError for a name that is no column.
     """
     lines = read_text(path, encoding).split("\n")
     first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
@@ -100,7 +100,8 @@ def _even(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[i
         size = (size or len(row)) if row else 0
         if len(row) > 1 and len(row) != size:
             raise DataError(
-                f"{path}, line {number}: {len(row)} columns, and {size} in its sentence's first line."
+                f"{path}, line {number}: {len(row)} columns, and {size} in its sentence's first "
+                "line."
             )
         yield number, row
 
