@@ -57,3 +57,12 @@ def test_a_label_shows_itself_with_the_runners_up() -> None:
     assert str(label) == "Tavi 0.750 (Olem 0.250): ka<b>"
     assert label.json()["ranked"][1] == {"label": "Olem", "probability": 0.25}
     assert "ka&lt;b&gt;" in label._repr_html_()
+
+
+def test_a_report_on_many_classes_leaves_the_matrix_to_the_json_form() -> None:
+    places = np.arange(41)
+    labels = [f"c{place}" for place in places]
+    found = class_report(labels, places, places, nats=0.5, split="the test part")
+    assert "the confusion matrix of 41 classes is in the JSON form" in str(found)
+    assert "rows: the truth" not in str(found)
+    assert len(found.json()["confusion"]) == 41

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from recurra.results import Evaluation
 
+SHOWN = 40  # classes up to which the confusion matrix is part of the text
+
 Counts = tuple[tuple[int, ...], ...]
 
 
@@ -97,7 +99,11 @@ class ClassReport(Evaluation):
         for name, one in self.classes.items():
             scores = f"{one.precision:9.4f}  {one.recall:6.4f}  {one.f1:6.4f}"
             lines.append(f"  {name:<{width}}  {scores}  {one.examples:8,}")
-        return "\n".join([super().__str__(), "", *lines, "", *self._table(width)])
+        if len(self.labels) <= SHOWN:
+            table = self._table(width)
+        else:
+            table = [f"  the confusion matrix of {len(self.labels):,} classes is in the JSON form"]
+        return "\n".join([super().__str__(), "", *lines, "", *table])
 
     def _table(self, width: int) -> list[str]:
         """The confusion matrix: a row a truth, a column an answer, numbered as the rows are."""

@@ -116,3 +116,19 @@ def test_every_class_is_split_by_the_same_shares_and_the_seed_is_the_split_s_own
     assert [found.labels[row] for row in held.test].count("b") == 10
     other = found.split(NameData(classes=True, split_seed=1))
     assert held.test.tolist() != other.test.tolist()
+
+
+def test_messages_about_classes_advise_no_flag_that_names_lack(tmp_path: Path) -> None:
+    for name in ("people.csv", "lines.txt"):
+        with pytest.raises(DataError) as told:
+            read(NameData(classes=True), [write(tmp_path, "Ann,Welsh\nBob,Irish\n", name)])
+        assert "--line" not in str(told.value)
+
+
+def test_a_table_read_as_lines_is_said(tmp_path: Path) -> None:
+    found = read(NameData(), [write(tmp_path, "name,label\nAnn,Welsh\n", "people.csv")])
+    assert found.names == ("name,label", "Ann,Welsh")
+    assert found.notes == (
+        "each line of people.csv is a name as it stands, a header and separators too: with "
+        "--classes its columns are read.",
+    )

@@ -85,3 +85,16 @@ def test_targets_or_masks_of_another_shape_are_an_error_with_both_shapes() -> No
         mean_nats(logits, targets.T)
     with pytest.raises(ShapeError, match=r"mask must have shape \(4, 3\) but has \(4,\)"):
         mean_nats(logits, targets, torch.ones(4, dtype=torch.bool))
+
+
+def test_logits_in_any_layout_and_targets_that_do_not_count_are_torch_s() -> None:
+    targets = torch.tensor([1, -1, 2, -1, 3, 0])
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        torch.manual_seed(0)
+        leaf = torch.randn(8, 6).to(dtype).requires_grad_()
+        loss = mean_nats(leaf.t(), targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert leaf.grad is not None
+        found.append((loss.detach().double(), leaf.grad.double()))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-6)  # float32's rounding

@@ -160,9 +160,12 @@ def test_gradients_reach_input_and_state_as_torch_s_do(name: str) -> None:
 
 
 @needs_kernels
+@pytest.mark.parametrize("batch_first", [False, True])
 @pytest.mark.parametrize("name", THEIRS)
-def test_dropout_stands_between_layers_in_training_alone_with_torch_s_own_masks(name: str) -> None:
-    theirs, mine = pair(name, 5, 7, 3, dropout=0.5)
+def test_dropout_stands_between_layers_in_training_alone_with_torch_s_own_masks(
+    name: str, batch_first: bool
+) -> None:
+    theirs, mine = pair(name, 5, 7, 3, dropout=0.5, batch_first=batch_first)
     x = torch.randn(6, 4, 5)
 
     def seeded(module: nn.RNNBase) -> Any:

@@ -15,11 +15,12 @@ import torch
 
 import recurra
 from recurra import store
-from recurra.class_results import ClassReport
+from recurra.class_results import ClassReport, class_report
 from recurra.data import invented
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.rng import Streams
 from recurra.tasks import load
+from recurra.tasks.classify import picture
 from recurra.training.watch import Progress, Quiet
 
 SMALL: dict[str, Any] = {
@@ -436,3 +437,21 @@ def test_labels_that_are_numbers_are_in_their_order_and_the_scale_is_kept(
     # 48 of the 60 sequences are trained on: within four standard errors of mean and deviation
     np.testing.assert_allclose(kept["shift"], [3, 3], atol=4 * 2 / np.sqrt(48 * 4))
     np.testing.assert_allclose(kept["spread"], [2, 2], atol=4 * 2 / np.sqrt(2 * 48 * 4))
+
+
+def test_labels_of_any_number_of_digits_have_one_order(tmp_path: Path) -> None:
+    path = tmp_path / "numbers.csv"
+    long = "9" * 5000  # int() refuses so many digits
+    path.write_text("text,label\n" + f"a,10\nb,9\nc,1\nd,01\ne,{long}\n" * 3)
+    found = load("classify").prepare(load("classify").Config(), [str(path)], Streams(0))
+    assert found.assets.labels == ("01", "1", "9", "10", long)
+
+
+def test_a_thousand_classes_and_letters_without_a_glyph_are_drawn() -> None:
+    pytest.importorskip("matplotlib")
+    for labels in ([f"c{place}" for place in range(1000)], ["财经", "体育"]):
+        places = np.arange(len(labels))
+        report = class_report(labels, places, places, nats=0.5, split="the test part")
+        png = picture.draw(report)
+        width, height = struct.unpack(">II", png[16:24])
+        assert max(width, height) < 4000  # 26 inches of 100 dots, and room

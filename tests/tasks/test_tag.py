@@ -15,7 +15,10 @@ from recurra import store
 from recurra.cli import main
 from recurra.data.sentences import as_columns, sentences
 from recurra.errors import ConfigError, DataError, RunError
+from recurra.rng import Streams
+from recurra.tasks import load
 from recurra.tasks.tag.answer import Tagged
+from recurra.tasks.tag.config import Data
 from recurra.training.watch import Progress, Quiet
 
 SMALL: dict[str, Any] = {
@@ -227,3 +230,39 @@ def test_columns_that_are_not_there_are_refused(tmp_path: Path) -> None:
         recurra.train("tag", data, out=tmp_path / "run", tag_column="upos")
     with pytest.raises(DataError, match="column 7: it has 2 columns"):
         recurra.train("tag", data, out=tmp_path / "run", tag_column="7")
+
+
+def test_shares_do_not_move_with_the_seed(tmp_path: Path) -> None:
+    corpus = _file(tmp_path / "many.conll", "".join(f"w{i} X\nv{i} Y\n\n" for i in range(20)))
+    prepared = [
+        load("tag").prepare(
+            load("tag").Config(data=Data(split_seed=split)), [str(corpus)], Streams(seed)
+        )
+        for seed, split in ((0, 0), (1, 0), (0, 1))
+    ]
+    held = [[sentence.words for sentence in one.valid[1]] for one in prepared]
+    assert held[0] == held[1] != held[2]
+
+
+def test_a_tag_that_is_of_no_span_among_those_of_spans_is_told(tmp_path: Path) -> None:
+    corpus = _file(tmp_path / "stray.conll", "Bonn B-LOC\nand O\nRome LOC\nPo I-LOC\n\n" * 2)
+    watcher = Notes()
+    recurra.train(
+        "tag", corpus, steps=1, out=tmp_path / "run", watcher=watcher, valid_fraction=0.0, **SMALL
+    )
+    message = "no spans are read and no span F1 counted: these are no tags of spans: LOC."
+    assert message in watcher.notes
+
+
+def test_of_a_very_long_sentence_the_first_words_are_shown_while_training(tmp_path: Path) -> None:
+    sentence = "word TAG\n" * 100 + "\n"
+    corpus = _file(tmp_path / "long.conll", sentence * 2)
+    task = load("tag")
+    prepared = task.prepare(
+        task.Config(data=Data(train_fraction=0.5, valid_fraction=0.5)), [str(corpus)], Streams(0)
+    )
+    model = task.build(prepared.config, prepared.assets, Streams(0).init).eval()
+    shown = task.illustrate(model, prepared, np.random.default_rng(0))
+    assert shown is not None
+    assert shown.split(" ")[-2:] == ["word/TAG", "…"]
+    assert len(shown.split(" ")) == 41

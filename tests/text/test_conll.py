@@ -85,3 +85,11 @@ def test_what_cannot_be_read_is_told_with_its_line(
 ) -> None:
     with pytest.raises((DataError, ConfigError), match=message):
         conll.read(_file(tmp_path, text), *columns)
+
+
+@pytest.mark.parametrize("text", ["EU NNP B-ORG\nrejects VBZ\n", "EU\tB-ORG\nrejects\tx\tO\n"])
+def test_a_line_of_other_columns_than_its_sentence_s_first_is_refused(
+    tmp_path: Path, text: str
+) -> None:
+    with pytest.raises(DataError, match=r"line 2: \d columns, and \d in its sentence's first line"):
+        conll.read(_file(tmp_path, text))

@@ -59,6 +59,12 @@ class Columns:
     label: str = "label"
     line: str | None = None  # the form of a line, for files without a header
     encoding: str | None = None  # None: UTF-8, or UTF-16 with its mark
+    takes_line: bool = True  # whether --line can be asked for; else no message advises it
+
+    @property
+    def needed(self) -> tuple[str, str]:
+        """The columns that must be there."""
+        return self.text, self.label
 
 
 def join(parts: Sequence[Examples]) -> Examples:
@@ -89,7 +95,7 @@ def from_rows(path: Path, columns: Columns) -> Examples:
     left_out = 0
     for row, number in _rows(path, text, columns):
         where = f"{path}, line {number}"
-        values = [_cell(row, name, where) for name in (columns.text, columns.label)]
+        values = [_cell(row, name, where) for name in columns.needed]
         if not values[1].strip():
             raise DataError(f"{where}: the label is empty.")
         if not values[0].strip():
@@ -138,27 +144,26 @@ def from_class_folders(folders: Mapping[str, Sequence[Path]], encoding: str | No
 
 def _rows(path: Path, text: str, columns: Columns) -> Iterator[tuple[Mapping[str, Any], int]]:
     """Each row by column name, and its line."""
-    needed = (columns.text, columns.label)
     if columns.line is not None:
-        form = LineForm(columns.line, needed)
+        form = LineForm(columns.line, columns.needed)
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 yield form.fields(line.rstrip("\r"), f"{path}, line {number}"), number
     elif path.suffix.lower() in JSON_LINES:
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
-                yield _json(line, needed, f"{path}, line {number}"), number
+                yield _json(line, columns, f"{path}, line {number}"), number
     else:
-        yield from _table(path, text, needed)
+        yield from _table(path, text, columns)
 
 
-def _table(path: Path, text: str, needed: Sequence[str]) -> Iterator[tuple[Mapping[str, Any], int]]:
+def _table(path: Path, text: str, columns: Columns) -> Iterator[tuple[Mapping[str, Any], int]]:
     # what a tab separates needs no quotes
     dialect = csv.excel if path.suffix.lower() == ".csv" else _Tabs
     reader = csv.reader(io.StringIO(text, newline=""), dialect, strict=True)
     try:
         header = next(reader, [])
-        _require_columns(header, needed, str(path))
+        _require_columns(header, columns, str(path))
         for row in reader:
             if not row:
                 continue
@@ -172,24 +177,25 @@ def _table(path: Path, text: str, needed: Sequence[str]) -> Iterator[tuple[Mappi
         raise DataError(f"{path}, line {reader.line_num}: {error}.") from None
 
 
-def _json(line: str, needed: Sequence[str], where: str) -> Mapping[str, Any]:
+def _json(line: str, columns: Columns, where: str) -> Mapping[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where} is not JSON: {error}.") from None
     if not isinstance(row, dict):
-        raise DataError(f"{where}: must be an object with {' and '.join(needed)}.")
-    _require_columns(list(row), needed, where)
+        raise DataError(f"{where}: must be an object with {' and '.join(columns.needed)}.")
+    _require_columns(list(row), columns, where)
     return row
 
 
-def _require_columns(found: Sequence[str], needed: Sequence[str], where: str) -> None:
-    for name in needed:
+def _require_columns(found: Sequence[str], columns: Columns, where: str) -> None:
+    line = "; or say how a line without a header is written: --line '{text}\\t{label}'"
+    for name in columns.needed:
         if name not in found:
             raise DataError(
                 f"{where} has no column {name!r}. It has: {', '.join(found) or 'none'}."
-                f"{did_you_mean(name, found)} Name it: --text-column, --label-column; or say how a "
-                "line without a header is written: --line '{text}\\t{label}'."
+                f"{did_you_mean(name, found)} Name it: --text-column, --label-column"
+                f"{line if columns.takes_line else ''}."
             )
 
 

@@ -69,9 +69,10 @@ def _from_files(paths: Sequence[Path], columns: Columns) -> list[Examples]:
         else:
             classes.append(path)
     if len(classes) == 1:
+        line = "; or say how its lines are written: --line '{text}\\t{label}'"
         raise DataError(
             f"{classes[0]} is one file without labels. Give a file a class; or a .csv or .tsv with "
-            "a header, or .jsonl; or say how its lines are written: --line '{text}\\t{label}'."
+            f"a header, or .jsonl{line if columns.takes_line else ''}."
         )
     return [*parts, examples.from_class_files(classes, columns.encoding)] if classes else parts
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from recurra.config import option, require
 from recurra.data import builtin, holdout, labelled
-from recurra.data.examples import Columns, Examples
+from recurra.data.examples import Columns, Examples, is_rows
 from recurra.data.holdout import Held
 from recurra.data.splits import shares
 from recurra.errors import DataError
@@ -97,11 +97,13 @@ def read(data: NameData, given: Sequence[str], progress: Progress | None = None)
     if not kept:
         raise DataError(f"{', '.join(source.name for source in sources)}: there is no name in it.")
     empty = found.left_out + len(found.inputs) - len(kept)
-    return NameList(tuple(kept), tuple(labels), sources, tuple(_notes(kept, labels, empty)))
+    notes = (*_whole_rows(data, found), *_notes(kept, labels, empty))
+    return NameList(tuple(kept), tuple(labels), sources, notes)
 
 
 def _with_classes(data: NameData, given: Sequence[str]) -> Examples:
-    return labelled.read(given, Columns(data.text_column, data.label_column, None, data.encoding))
+    columns = Columns(data.text_column, data.label_column, encoding=data.encoding, takes_line=False)
+    return labelled.read(given, columns)
 
 
 def _lines(data: NameData, given: Sequence[str], progress: Progress | None) -> Examples:
@@ -119,6 +121,17 @@ def _lines(data: NameData, given: Sequence[str], progress: Progress | None) -> E
         if progress:
             progress(done, total)
     return Examples(lines, [], places, tuple(paths))
+
+
+def _whole_rows(data: NameData, found: Examples) -> Iterator[str]:
+    """A note where a table is read without regard to its columns."""
+    if not data.classes and (
+        table := next((path for path in found.files if is_rows(path, Columns())), None)
+    ):
+        yield (
+            f"each line of {table.name} is a name as it stands, a header and separators too: with "
+            "--classes its columns are read."
+        )
 
 
 def _check(name: str, place: str, longest: int) -> None:

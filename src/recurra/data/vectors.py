@@ -42,7 +42,8 @@ def from_npz(path: Path, *, labelled: bool) -> Examples:
         cut = list(x)
     else:
         cut = _cut(path, x, lengths)
-    sequences = [np.asarray(one, np.float32) for one in cut]
+    with np.errstate(over="ignore"):  # what is too large for float32 is refused as not finite
+        sequences = [np.asarray(one, np.float32) for one in cut]
     labels = _labels(path, arrays.get("y"), len(sequences)) if labelled else []
     return kept(path, sequences, labels)
 

@@ -11,27 +11,49 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
+from torch.nn import Parameter
 
 from recurra import kernels
 from recurra.cells import Cell, Weights
 from recurra.fused._call import Call
 from recurra.fused._node import run
 
-__all__ = ["Call", "layer", "run", "takes"]
+__all__ = ["Call", "layer", "readable", "run", "takes"]
 
 
 def takes(cell: Cell[Any], *tensors: Tensor | None) -> bool:
     """Whether a layer of `cell` with these tensors runs in the native kernels.
 
     That is: the cell is exactly one of Recurra's own that has a kernel (not a subclass of one),
-    every tensor is float32 on the CPU, no autocast, no function transform, and kernels are there.
+    and every tensor is `readable`.
     """
-    if not _has_kernel(type(cell)) or kernels.why_missing() is not None:
+    return _has_kernel(type(cell)) and readable(*tensors)
+
+
+def readable(*tensors: Tensor | None) -> bool:
+    """Whether the kernels are there and may take these numbers from memory, unseen by torch.
+
+    That is: float32 on the CPU, no subclass of a tensor, and nothing that must see every operation:
+    autocast, a function transform, a dispatch mode, tracing, forward-mode differentiation.
+    """
+    if kernels.why_missing() is not None:
         return False
     for one in tensors:
-        if one is not None and not (one.dtype is torch.float32 and one.is_cpu and one.numel()):
+        if one is not None and not (
+            one.dtype is torch.float32
+            and one.is_cpu
+            and type(one) in (Tensor, Parameter)
+            and one.numel()
+        ):
             return False
-    return not (torch.is_autocast_enabled("cpu") or torch._C._are_functorch_transforms_active())
+    return not (
+        torch.is_autocast_enabled("cpu")
+        or torch._C._are_functorch_transforms_active()
+        or torch._C._len_torch_dispatch_stack()
+        or torch._C._get_tracing_state()
+        or forward_ad._current_level >= 0
+    )
 
 
 @cache

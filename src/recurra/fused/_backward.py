@@ -49,6 +49,7 @@ def gradients(
     work: list[kernels.Shape | kernels.Backward] = []
     each = []
     for index, shape in enumerate(shapes):
+        shape = _moved(shape, call, index, saved)
         one = _Direction(call, index, saved, wants)
         each.append(one)
         state = index * call.batch * call.hidden
@@ -74,6 +75,23 @@ def gradients(
     return (d_source, d_h0, d_c0, *(d for one in each for d in one.d_weights))
 
 
+def _moved(shape: kernels.Shape, call: Call, index: int, saved: Saved) -> kernels.Shape:
+    """The shape with the addresses of what was saved: hooks may have put copies in its place."""
+    weight_ih, weight_hh, _, _, other = saved.weights[EACH * index : EACH * (index + 1)]
+    state = index * call.batch * call.hidden
+    return shape._replace(
+        lengths=address(call.lengths),
+        batch_sizes=address(call.batch_sizes),
+        order=address(call.order),
+        weight_hh=address(weight_hh),
+        weight_hn=address(other) if shape.weight_hn else 0,
+        input=address(saved.source) if shape.input else 0,
+        weight_ih=address(weight_ih) if shape.weight_ih else 0,
+        h0=address(saved.h0, state),
+        c0=address(saved.c0, state),
+    )
+
+
 class _Above:
     """The gradient of the outputs in any layout whose rows are contiguous, or one number for all.
 
@@ -85,6 +103,7 @@ class _Above:
         self.step = self.sequence = 0
         if d_outputs is None:
             return
+        self.given = d_outputs = d_outputs.resolve_neg()  # a sign that is not in memory
         stride = d_outputs.stride()
         self.same = not any(stride)
         if not self.same and stride[-1] != 1:

@@ -42,8 +42,9 @@ class _Sequence(Function):
             ctx.symbols = len(done.source)
             source = None  # the table itself is not needed again
         ctx.set_materialize_grads(False)
+        kept = (*done.weights, *done.gates, *done.extra, done.outputs)
         ctx.save_for_backward(
-            source, done.h0, done.c0, *done.weights, *done.gates, *done.extra, done.outputs
+            call.ids, call.lengths, call.batch_sizes, call.order, source, done.h0, done.c0, *kept
         )
         return done.outputs, *done.final
 
@@ -56,8 +57,10 @@ class _Sequence(Function):
                 "the native kernels have no second derivative (create_graph=True). "
                 "Set the environment variable RECURRA_KERNELS=off, or use float64."
             )
-        call: Call = ctx.call
-        source, h0, c0, *more, outputs = ctx.saved_tensors
+        ids, lengths, batch_sizes, order, source, h0, c0, *more, outputs = ctx.saved_tensors
+        call: Call = ctx.call._replace(
+            ids=ids, lengths=lengths, batch_sizes=batch_sizes, order=order
+        )
         directions = len(call.reverse)
         weights, kept = more[: EACH * directions], more[EACH * directions :]
         if call.kind.keeps_gates and torch._C._autograd._get_current_graph_task_keep_graph():

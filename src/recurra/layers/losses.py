@@ -13,7 +13,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import cross_entropy
 
-from recurra import kernels
+from recurra import fused, kernels
 from recurra.shapes import check_shape
 
 
@@ -29,30 +29,22 @@ def mean_nats(logits: Tensor, targets: Tensor, mask: Tensor | None = None) -> Te
         check_shape("mask", mask, leading)
         targets = targets.masked_fill(~mask, kernels.NOT_COUNTED)
     flat = logits.reshape(-1, logits.shape[-1])  # (tokens, V)
-    if _has_kernel(flat):
-        count = len(flat) if mask is None else int(mask.sum())
-        nats: Tensor = _MeanNats.apply(flat, targets.reshape(-1), count)  # type: ignore[no-untyped-call]
+    if fused.readable(flat):
+        nats: Tensor = _MeanNats.apply(flat, targets.reshape(-1))  # type: ignore[no-untyped-call]
         return nats
     return cross_entropy(flat, targets.reshape(-1), ignore_index=kernels.NOT_COUNTED)
-
-
-def _has_kernel(logits: Tensor) -> bool:
-    """Whether the native pass takes these; it is not for autocast or torch.func."""
-    if not (logits.dtype is torch.float32 and logits.is_cpu and logits.numel()):
-        return False
-    if torch.is_autocast_enabled("cpu") or torch._C._are_functorch_transforms_active():
-        return False
-    return kernels.why_missing() is None
 
 
 class _MeanNats(Function):
     """The node: logits (N, V) to their mean nats; the gradient is made with the loss."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, targets: Tensor, count: int) -> Tensor:
-        gradient = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
+    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:
+        count = int((targets != kernels.NOT_COUNTED).sum())
+        rows = logits.contiguous()
+        gradient = torch.empty_like(rows) if ctx.needs_input_grad[0] else None
         nats = kernels.nats(
-            logits.contiguous(),
+            rows,
             targets.contiguous(),
             gradient=gradient,
             scale=1 / count if count else float("nan"),
@@ -63,6 +55,6 @@ class _MeanNats(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_nats: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, d_nats: Tensor) -> tuple[Tensor, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * d_nats, None, None
+        return gradient * d_nats, None

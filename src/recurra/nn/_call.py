@@ -31,7 +31,7 @@ class Call(NamedTuple):
 
 def call_of(module: torch.nn.RNNBase, given: Any, state: Any) -> Call | None:
     """The call in the kernels' terms, or None where it is torch's to run or to refuse."""
-    if module.proj_size or torch.compiler.is_compiling() or torch._C._get_tracing_state():
+    if module.proj_size or torch.compiler.is_compiling():
         return None
     packed = given if isinstance(given, PackedSequence) else None
     x = given if packed is None else packed.data
@@ -45,7 +45,10 @@ def call_of(module: torch.nn.RNNBase, given: Any, state: Any) -> Call | None:
         return None
     unbatched = False
     if packed is not None:
-        batch = int(packed.batch_sizes[0])
+        sizes = packed.batch_sizes
+        if sizes.dtype is not torch.int64 or not sizes.is_contiguous():
+            return None
+        batch = int(sizes[0])
     elif x.dim() == 3:
         batch = x.shape[0 if module.batch_first else 1]
     elif x.dim() == 2:
@@ -66,7 +69,14 @@ def run(module: torch.nn.RNNBase, call: Call) -> tuple[Any, tuple[Tensor, ...]]:
     packed, x, finals = call.packed, call.x, []
     directions = 2 if module.bidirectional else 1
     batch_first = module.batch_first and packed is None and not call.unbatched
-    layer = _layer(module.mode, call.batch, module.hidden_size, directions, batch_first)
+    dropped = module.dropout and module.training and module.num_layers > 1
+    # torch draws dropout's numbers step by step, whatever the form of the input
+    turned = batch_first and dropped
+    if turned:
+        x = x.transpose(0, 1)
+    layer = _layer(
+        module.mode, call.batch, module.hidden_size, directions, batch_first and not turned
+    )
     if packed is not None:
         layer = layer._replace(batch_sizes=packed.batch_sizes, order=packed.sorted_indices)
     if module.num_layers == 1:  # nothing to slice, drop or join: it shows at one sequence
@@ -79,8 +89,10 @@ def run(module: torch.nn.RNNBase, call: Call) -> tuple[Any, tuple[Tensor, ...]]:
         weights = (one for each in call.weights[begin:end] for one in each)
         x, *final = fused.run(layer, x, h0, c0, *weights)
         finals.append(final)
-        if module.dropout and module.training and depth + 1 < module.num_layers:
+        if dropped and depth + 1 < module.num_layers:
             x = torch.dropout(x, module.dropout, True)
+    if turned:
+        x = x.transpose(0, 1)
     return _as_given(call, x, [torch.cat(one) for one in zip(*finals, strict=True)])
 
 

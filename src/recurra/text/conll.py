@@ -37,8 +37,9 @@ def read(
     word, tag: the columns to take, by number (1 the first, -1 the last) or by CoNLL-U's name;
     None: form and upos in CoNLL-U, the first and the last in CoNLL. encoding: as `read_text`.
 
-    Raises DataError naming file and line where a column is not there, and where there is no word;
-    ConfigError for a name that is no column.
+    Raises DataError naming file and line where a column is not there, where a line has more or
+    fewer columns than its sentence's first (its last one would be another), and where there is no
+    word; ConfigError for a name that is no column.
     """
     lines = read_text(path, encoding).split("\n")
     first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
@@ -47,10 +48,10 @@ def read(
         _column(word or ("form" if universal else "1"), universal),
         _column(tag or ("upos" if universal else "-1"), universal),
     )
-    rows = _universal_rows if universal else _plain_rows
+    rows = _even(path, (_universal_rows if universal else _plain_rows)(lines))
     found = [
         Sentence(*(tuple(column) for column in zip(*sentence, strict=True)))
-        for sentence in _sentences(rows(lines), lambda number, row: _taken(path, number, row, take))
+        for sentence in _sentences(rows, lambda number, row: _taken(path, number, row, take))
     ]
     if not found:
         raise DataError(f"{path} has no tagged word in it.")
@@ -90,6 +91,19 @@ def _plain_rows(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
         text = line.rstrip("\r")
         row = text.split("\t") if "\t" in text else text.split()
         yield number, [] if not text.strip() or row[0] == DOCUMENT else row
+
+
+def _even(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """The rows, each of as many columns as its sentence's first; `_taken` refuses one of one."""
+    size = 0
+    for number, row in rows:
+        size = (size or len(row)) if row else 0
+        if len(row) > 1 and len(row) != size:
+            raise DataError(
+                f"{path}, line {number}: {len(row)} columns, and {size} in its sentence's first "
+                "line."
+            )
+        yield number, row
 
 
 def _taken(path: Path, number: int, row: list[str], columns: tuple[int, int]) -> tuple[str, str]:

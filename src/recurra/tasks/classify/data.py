@@ -228,8 +228,11 @@ def _fit_tokenizer(train: Examples, data: Data, old: Tokenizer | None) -> Tokeni
 
 def _ordered(labels: set[str]) -> list[str]:
     """Sorted, as numbers where all are whole numbers."""
-    numbers = all(label.isascii() and label.isdigit() for label in labels)
-    return sorted(labels, key=int) if numbers else sorted(labels)
+    if not all(label.isascii() and label.isdigit() for label in labels):
+        return sorted(labels)
+    # by digits and not by int(), which takes only so many; 1 and 01 have a fixed order, too
+    bare = {label: label.lstrip("0") for label in labels}
+    return sorted(labels, key=lambda label: (len(bare[label]), bare[label], label))
 
 
 def _resolved(config: Config, assets: Assets) -> Config:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from recurra.errors import MissingExtraError, RunError
 
 NAME = "confusion.png"
 COUNTED = 20  # classes up to which each field shows its count
+NAMED = 60  # classes up to which each row and column shows its label; the picture grows to here
 
 
 def kept(report: ClassReport, folder: Path, asked: str | None) -> ClassReport:
@@ -43,15 +45,16 @@ def draw(report: ClassReport) -> bytes:
         raise MissingExtraError("it needs matplotlib (pip install matplotlib).") from None
     counts = np.array(report.confusion)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    size = max(4.0, 1.5 + 0.4 * len(report.labels))
+    size = max(4.0, 1.5 + 0.4 * min(len(report.labels), NAMED))  # inches
     figure = Figure(figsize=(size + 1, size), layout="constrained")
     axes: Any = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     places = range(len(report.labels))
     # a label is text, not TeX: $ would begin a formula
     names = [label[:20].replace("$", r"\$") for label in report.labels]
-    axes.set_xticks(places, names, rotation=90)
-    axes.set_yticks(places, names)
+    if len(names) <= NAMED:
+        axes.set_xticks(places, names, rotation=90)
+        axes.set_yticks(places, names)
     title = f"{report.split}: accuracy {report.figures['accuracy']:.4f}".replace("$", r"\$")
     axes.set(xlabel="answer", ylabel="truth", title=title)
     for truth, answer in np.argwhere(counts) if len(report.labels) <= COUNTED else ():
@@ -61,5 +64,8 @@ def draw(report: ClassReport) -> bytes:
     figure.colorbar(image, label="share of the truth")
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
-    figure.savefig(buffer, format="png")
+    with warnings.catch_warnings():
+        # a letter that the font lacks is drawn as a box, and the table has the label
+        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
+        figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -72,7 +72,10 @@ def encode(found: NameList, tokenizer: Tokenizer) -> Symbols:
         return Symbols(targets, begins, np.full(len(found.names), stop, np.int64))
     known = tokenizer.special
     if not found.labels:
-        raise DataError("the names have no classes, and those trained on had.")
+        raise DataError(
+            "the names have no classes, and those trained on had: give --classes, and files that "
+            "say each name's."
+        )
     lacking = [label for label in found.labels if start.symbol(label) not in known]
     if lacking:
         have = ", ".join(start.labels(list(known)))

@@ -143,7 +143,8 @@ def read_corpus(data: Data, names: Sequence[str]) -> Corpus:
         notes = held.notes
     scheme = spans.scheme_of([sentence.tags for sentence in train])
     train, repairs = _repaired(train, scheme)
-    return Corpus(train, valid, test, scheme, tuple(sources), (*notes, *repairs))
+    notes = (*notes, *repairs, *_strays(train))
+    return Corpus(train, valid, test, scheme, tuple(sources), notes)
 
 
 def read_file(path: Path, data: Data) -> list[Sentence]:
@@ -210,6 +211,16 @@ def _repaired(found: list[Sentence], scheme: str | None) -> tuple[list[Sentence]
         right.append(Sentence(sentence.words, tuple(tags)))
     note = f"{changed:,} tags break the {scheme} scheme: they are learned as the same spans by it."
     return right, (note,) if changed else ()
+
+
+def _strays(found: list[Sentence]) -> tuple[str, ...]:
+    """A note where most tags are of spans, but not all: then none is read as one."""
+    tags = {tag for sentence in found for tag in sentence.tags}
+    strays = sorted(spans.strays(tags))
+    if not 0 < 2 * len(strays) < len(tags):
+        return ()
+    some = ", ".join(strays[:5]) + (", …" if len(strays) > 5 else "")
+    return (f"no spans are read and no span F1 counted: these are no tags of spans: {some}.",)
 
 
 def _unseen(corpus: Corpus, known: Inventory) -> tuple[str, ...]:

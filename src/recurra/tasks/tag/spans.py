@@ -67,12 +67,17 @@ def scheme_of(sentences: Sequence[Sequence[str]]) -> str | None:
     Of two that fit as well the one with fewer prefixes is taken, bio before iob1.
     """
     known = {tag for tags in sentences for tag in tags}
-    if known <= {OUTSIDE} or not all(_is_of_spans(tag) for tag in known):
+    if known <= {OUTSIDE} or strays(known):
         return None
     if any(tag[0] in "ES" for tag in known):
         return "bioes"
     broken = {name: sum(len(repaired(tags, name)[1]) for tags in sentences) for name in SCHEMES}
     return min(("bio", "iob1"), key=lambda name: broken[name])
+
+
+def strays(tags: Iterable[str]) -> set[str]:
+    """Those of the tags that are neither O nor of spans."""
+    return {tag for tag in tags if not _is_of_spans(tag)}
 
 
 def repaired(tags: Sequence[str], scheme: str) -> tuple[list[str], list[int]]:

@@ -31,6 +31,7 @@ from recurra.tasks.tag.inventory import Inventory
 from recurra.text.conll import Sentence
 from recurra.text.reading import Progress
 
+SHOWN = 40  # words of the sentence shown while training
 VALID_WORDS = 30_000  # of a validation while training; `evaluate` gives the exact figures
 
 
@@ -90,10 +91,11 @@ class TagTask:
         one = found[int(rng.integers(len(found)))]
         alone = Numbered([one], numbered.known, lowercase=numbered.lowercase)
         (tags,) = tagged(cast(Tagger, model), alone)
-        return " ".join(
+        shown = [
             f"{word}/{tag}" if tag == true else f"{word}/{tag}(not {true})"
             for word, tag, true in zip(one.words, tags, one.tags, strict=True)
-        )
+        ]
+        return " ".join([*shown[:SHOWN], *(["…"] if len(shown) > SHOWN else [])])
 
     def asset_files(self, assets: Any) -> dict[str, bytes]:
         return {inventory.FILE: cast(Inventory, assets).json()}

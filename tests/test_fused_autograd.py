@@ -1,0 +1,124 @@
+"""The node under what torch may do to a graph: copied, moved, watched or stale saved tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd import forward_ad
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.checkpoint import checkpoint
+
+import recurra.nn as ours
+from recurra import cells, fused, kernels
+from recurra.layers.stack import Stack
+
+pytestmark = pytest.mark.skipif(
+    kernels.why_missing() is not None, reason=f"no native kernels: {kernels.why_missing()}"
+)
+GRADIENT = 2e-5  # a few hundred float32 terms around one, in another order than torch's
+NAMES = ["RNN", "LSTM", "GRU"]
+
+
+def pair(name: str) -> tuple[nn.RNNBase, nn.RNNBase]:
+    """torch's module of two layers and ours with the same weights."""
+    theirs, mine = (getattr(where, name)(5, 7, 2) for where in (nn, ours))
+    mine.load_state_dict(theirs.state_dict())
+    return theirs, mine
+
+
+def gradients(module: nn.RNNBase, x: Tensor, outputs: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    """Those of input and weights, once the memory that forward gave back holds NaN."""
+    leaf = x.clone().requires_grad_()
+    out = outputs(leaf)
+    held = [torch.full((n,), torch.nan) for n in (out.numel(), x.numel()) for _ in range(50)]
+    out.square().sum().backward()  # type: ignore[no-untyped-call]
+    del held
+    found = [leaf.grad, *(one.grad for one in module.parameters())]
+    assert all(one is not None for one in found)
+    return [one for one in found if one is not None]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
+@pytest.mark.parametrize("how", ["checkpoint", "hooks"])
+def test_gradients_read_the_saved_tensors_wherever_torch_put_them(
+    name: str, large: bool, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint makes them anew; hooks may copy, offload or compress them."""
+    if large:
+        monkeypatch.setattr("recurra.fused._forward.LARGE", 0)
+    x = torch.randn(9, 4, 5)
+    found = []
+    for module in pair(name):
+
+        def outputs(leaf: Tensor, module: nn.RNNBase = module) -> Tensor:
+            if how == "checkpoint":
+                made = checkpoint(lambda z: module(z * 1.0)[0], leaf, use_reentrant=False)
+                assert isinstance(made, Tensor)
+                return made
+            with saved_tensors_hooks(torch.clone, lambda kept: kept):
+                out: Tensor = module(leaf * 1.0)[0]
+            return out
+
+        found.append(gradients(module, x, outputs))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-5, atol=GRADIENT)
+
+
+@pytest.mark.parametrize("what", ["ids", "lengths"])
+def test_ids_or_lengths_that_changed_before_the_backward_pass_are_an_error(what: str) -> None:
+    stack = Stack(cells.load("lstm"), 5, 7, rng=np.random.default_rng(0))
+    ids, lengths = torch.randint(0, 4, (6, 2)), torch.tensor([6, 3])
+    outputs, _ = stack.forward_ids(ids, torch.randn(4, 5), lengths=lengths)
+    (ids if what == "ids" else lengths).fill_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        outputs.sum().backward()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of torch.jit.script
+def test_forward_mode_differentiation_is_torchs() -> None:
+    x, tangent = torch.randn(2, 3, 2, 5)
+    found = []
+    for module in pair("RNN"):
+        with forward_ad.dual_level():
+            dual = forward_ad.make_dual(x, tangent)  # type: ignore[no-untyped-call]
+            out = module.requires_grad_(False)(dual)[0]
+            found.append(forward_ad.unpack_dual(out).tangent)  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=GRADIENT)
+
+
+def test_a_gradient_whose_sign_is_not_in_memory_keeps_it() -> None:
+    """The imaginary part of a conjugate is the negative of what lies in memory, here one number."""
+    x, found = torch.randn(3, 2, 5), []
+    for module in pair("GRU"):
+        leaf = x.clone().requires_grad_()
+        out = module(leaf)[0]
+        number = torch.full((), 2 + 3j).conj().imag.expand_as(out)
+        assert number.is_neg()
+        out.backward(number)
+        found.append(leaf.grad)
+    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=GRADIENT)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
+def test_a_traced_or_exported_stack_computes_from_its_input() -> None:
+    stack = Stack(cells.load("gru"), 5, 7, rng=np.random.default_rng(0)).requires_grad_(False)
+    example, x = torch.randn(2, 3, 2, 5)
+    trace = torch.jit.trace
+    traced = trace(lambda given: stack(given)[0], example, check_trace=False)  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(traced(x), stack(x)[0], rtol=1e-5, atol=1e-6)
+    exported = torch.export.export(stack, (example,)).module()
+    torch.testing.assert_close(exported(x)[0], stack(x)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_a_tensor_without_memory_of_its_own_is_not_readable() -> None:
+    with FakeTensorMode():
+        fake = torch.randn(3, 2, 5)
+        assert not fused.readable(fake)
+    assert not fused.readable(fake)
+    assert fused.readable(torch.randn(3), nn.Parameter(torch.randn(3)), None)
