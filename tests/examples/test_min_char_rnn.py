@@ -51,9 +51,17 @@ def test_a_second_run_prints_the_same(text: Path) -> None:
 
 
 def test_ctrl_c_ends_it_cleanly(text: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, EXAMPLE, text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    # where a shell started these tests in the background Ctrl-C is ignored, and a child inherits it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, EXAMPLE, text],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("iter 0"):
