@@ -46,7 +46,7 @@ private:
     std::size_t next_ = 0;
 };
 
-// The order of recurra.kernels' Layer; the last number is how many tokens packed arrays have.
+// The order of recurra.kernels' Shape; the last number is how many tokens packed arrays have.
 Shape read_shape(Reader& from) {
     Shape to{};
     to.cell = static_cast<Cell>(from.number());

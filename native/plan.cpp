@@ -14,7 +14,7 @@
 namespace recurra {
 namespace {
 
-// Measured on two cores of a Xeon with AVX-512; see docs/kernels.md.
+// Estimates from the cost of a barrier on two cores of a Xeon with AVX-512; see docs/kernels.md.
 constexpr double worth_a_team = 4e5;     // multiplications in a call: some 10 µs of one core
 constexpr double worth_a_barrier = 6e4;  // multiplications in a step: some 2 µs of one core
 constexpr Index rows_a_thread = 3;       // with fewer, a thread waits for weights, not for sums
