@@ -108,7 +108,7 @@ def test_token_dropout_reads_its_share_of_the_symbols_as_the_unknown_one_in_trai
     model.train()
     dropped = model(ids, lengths, torch.Generator().manual_seed(0))
     assert not torch.equal(dropped, plain)
-    assert seen[0].unique().tolist() == [3.0, 7.0]
+    assert set(seen[0].flatten().tolist()) == {3.0, 7.0}
     # 5,000 draws: the standard deviation of the share is 0.0057; five of them
     assert abs(float((seen[0][..., 0] == 3).double().mean()) - 0.2) < 0.03
     assert torch.equal(dropped, model(ids, lengths, torch.Generator().manual_seed(0)))
