@@ -13,6 +13,8 @@ def check_shape(what: str, array: Any, expected: tuple[int | str, ...], hint: st
     Raises ShapeError naming both shapes. `check_shape("x", x, ("T", "B", 65))`.
     """
     found = tuple(array.shape)
+    if found == expected:
+        return
     fits = len(found) == len(expected) and all(
         isinstance(want, str) or want == have for want, have in zip(expected, found, strict=True)
     )

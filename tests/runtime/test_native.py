@@ -237,21 +237,24 @@ class Counting:
         return self.generator.random(count)
 
 
-def drawn_in(model: LanguageModel, length: int, ended_at: int | None = None) -> list[int]:
+def drawn_in(
+    model: LanguageModel, length: int, *, ended_at: int | None = None, whole: bool = False
+) -> list[int]:
     """How many symbols each call drew."""
     counting, consumed = Counting(), 0
 
     def ended(row: int) -> bool:
-        return consumed == ended_at
+        return ended_at is not None and consumed >= ended_at
 
     assert model.sampler is not None
-    symbols = native.sequences(
+    drawn = native.sequences(
         model.sampler, np.array([0]), model.initial_state(1), length=length, filters=Filters(),
-        generators=[counting], ended=ended,  # type: ignore[list-item]
+        generators=[counting], ended=ended, whole=whole,  # type: ignore[list-item]
     )  # fmt: skip
-    for _ in symbols:
-        consumed += 1
-    assert consumed == (length if ended_at is None else ended_at)
+    for one in drawn:
+        consumed += len(one.ids)
+        assert len(one.nats) == len(one.ids) == counting.asked[-1]
+    assert ended_at is not None or consumed == length
     return counting.asked
 
 
@@ -262,6 +265,12 @@ def test_the_first_symbol_is_drawn_alone_and_chunks_grow(random_model: Make) -> 
     assert drawn_in(model, 0) == []
 
 
+def test_where_nobody_waits_and_no_text_ends_chunks_are_long_from_the_beginning(
+    random_model: Make,
+) -> None:
+    assert drawn_in(random_model(), 2_500, whole=True) == [1024, 1024, 452]
+
+
 def test_a_large_network_is_drawn_from_in_small_chunks(
     random_model: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,6 +278,7 @@ def test_a_large_network_is_drawn_from_in_small_chunks(
     assert model.sampler is not None
     monkeypatch.setattr(native, "PRODUCTS_AT_ONCE", 3 * model.sampler.products)
     assert drawn_in(model, 9) == [1, 2, 3, 3]
+    assert drawn_in(model, 7, whole=True) == [3, 3, 1]
     monkeypatch.setattr(native, "PRODUCTS_AT_ONCE", 1)
     assert drawn_in(model, 3) == [1, 1, 1]
 

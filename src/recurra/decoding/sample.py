@@ -16,11 +16,11 @@ from recurra.rng import draw
 
 
 class Drawn(NamedTuple):
-    """One symbol drawn."""
+    """Symbols of one sequence, drawn one after another."""
 
     row: int  # of which sequence
-    id: int
-    nats: float  # −ln p(id | all before) under the unfiltered model
+    ids: list[int]
+    nats: list[float]  # −ln p(id | all before) of each, under the unfiltered model
 
 
 def draw_rows(
@@ -48,10 +48,10 @@ def sequences(
     never: tuple[int, ...] = (),
     ended: Callable[[int], bool] = lambda row: False,
 ) -> Iterator[Drawn]:
-    """Draws up to `length` symbols for each row, one of every row in turn, as they are drawn.
+    """Draws up to `length` symbols for each row, one of every row in turn, each by itself.
 
     `log_probs` (B, V) and `state` are those before the first symbol; `never` are ids that are not
-    drawn. `ended(row)` is asked after each symbol of the row was consumed: an ended row draws no
+    drawn. `ended(row)` is asked after what was drawn of the row was consumed: an ended row draws no
     more. A row's symbols depend on its own generator, not on which rows are beside it.
     """
     rows = list(range(len(log_probs)))
@@ -61,7 +61,7 @@ def sequences(
         nats = -log_probs[np.arange(len(rows)), ids]
         alive = []
         for index, row in enumerate(rows):
-            yield Drawn(row, int(ids[index]), float(nats[index]))
+            yield Drawn(row, [int(ids[index])], [float(nats[index])])
             if not ended(row):
                 alive.append(index)
         if position + 1 == length or not alive:

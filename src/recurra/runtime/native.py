@@ -17,6 +17,7 @@ from recurra import kernels
 from recurra.decoding import Drawn, Filters, take
 
 LONGEST_CHUNK = 64  # symbols: what is drawn after a stop string is thrown away
+LONGEST_WHOLE = 1024  # symbols, where none are: what a call itself costs is nothing beside them
 PRODUCTS_AT_ONCE = 2**28  # in one call, some 50 ms: text appears steadily, and Ctrl-C is heard
 MOST_THREADS = 2  # over the sequences of a batch
 
@@ -58,15 +59,20 @@ def sequences(
     generators: Sequence[np.random.Generator],
     never: tuple[int, ...] = (),
     ended: Callable[[int], bool] = lambda row: False,
+    whole: bool = False,
 ) -> Iterator[Drawn]:
-    """What `decoding.sequences` yields after ids (B,) were fed at `state`; drawn in chunks.
+    """What `decoding.sequences` draws after ids (B,) were fed at `state`, a chunk of a row at once.
 
     The first chunk is one symbol and each is twice as long as the one before it, up to a limit:
-    the first symbol comes at once, and little is drawn for nothing where a text soon ends.
+    the first symbol comes at once, and little is drawn for nothing where a text soon ends. With
+    `whole` nobody waits for the first and no text ends: chunks are long from the beginning. Symbols
+    drawn after the one at which a row ended are for whoever consumes them to leave out.
     """
-    rows, position, chunk = list(range(len(ids))), 0, 1
+    rows, position = list(range(len(ids))), 0
+    chunk, longest = (LONGEST_WHOLE, LONGEST_WHOLE) if whole else (1, LONGEST_CHUNK)
     while position < length and rows:
-        steps = min(chunk, length - position)
+        limit = PRODUCTS_AT_ONCE // (sampler.products * len(rows))
+        steps = max(1, min(chunk, limit, length - position))
         drawn = sampler.draw(
             ids,
             state,
@@ -76,13 +82,12 @@ def sequences(
             top_p=filters.top_p,
             never=never,
         )
-        alive = dict(enumerate(rows))
-        for step_ids, step_nats in zip(drawn.ids.tolist(), drawn.nats.tolist(), strict=True):
-            for index, row in list(alive.items()):
-                yield Drawn(row, step_ids[index], step_nats[index])
-                if ended(row):
-                    del alive[index]
-        ids, state = drawn.ids[-1, list(alive)], take(drawn.state, list(alive))
-        rows, position = list(alive.values()), position + steps
-        limit = PRODUCTS_AT_ONCE // (sampler.products * max(1, len(rows)))
-        chunk = max(1, min(2 * chunk, LONGEST_CHUNK, limit))
+        alive = []
+        for index, row in enumerate(rows):
+            yield Drawn(row, drawn.ids[:, index].tolist(), drawn.nats[:, index].tolist())
+            if not ended(row):
+                alive.append(index)
+        ids, state = drawn.ids[-1], drawn.state
+        if len(alive) < len(rows):
+            rows, ids, state = [rows[index] for index in alive], ids[alive], take(state, alive)
+        position, chunk = position + steps, min(2 * steps, longest)

@@ -7,7 +7,7 @@ the stop symbol, which counts in `nats` and is not part of the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,9 +73,10 @@ def sample(
     together = max(1, NUMBERS_AT_ONCE // model.vocab_size)
     for first in range(0, count, together):
         rows = range(first, min(first + together, count))
-        for row, one in _drawn(model, begun, texts, rows, filters, seed):
-            parts[row].append(texts[row].push(one.id))
-            nats[row].append(one.nats)
+        for row, one in _drawn(model, begun, texts, rows, filters, seed, whole=not ends):
+            pieces = list(texts[row].read(one.ids))
+            parts[row] += pieces
+            nats[row] += one.nats[: len(pieces)]
     return [
         Sample(prompt, "".join([*parts[row], texts[row].end()]), float(sum(nats[row])), seed, notes)
         for row, notes in enumerate([begun.notes] * count)
@@ -105,9 +106,8 @@ def stream(
     text = _Text(model.tokenizer, begun.prompt_ids, _ends(model, stop))
 
     def pieces() -> Iterator[str]:
-        for _, one in _drawn(model, begun, [text], range(1), filters, seed):
-            if piece := text.push(one.id):
-                yield piece
+        for _, one in _drawn(model, begun, [text], range(1), filters, seed, whole=False):
+            yield from filter(None, text.read(one.ids))
         if piece := text.end():
             yield piece
 
@@ -145,7 +145,7 @@ def beam(
     results = []
     for hypothesis in found:
         text = _Text(model.tokenizer, begun.prompt_ids, _ends(model, ()))
-        drawn = "".join([*(text.push(one) for one in hypothesis.ids), text.end()])
+        drawn = "".join([*text.read(hypothesis.ids), text.end()])
         nats = _continuation_nats(model, begun, hypothesis.ids)
         notes = begun.notes if model.stop else (*begun.notes, BEAM_NOTE)
         results.append(Sample(prompt, drawn, nats, 0, notes))
@@ -196,8 +196,13 @@ def _drawn(
     rows: range,
     filters: Filters,
     seed: int,
+    *,
+    whole: bool,
 ) -> Iterator[tuple[int, Drawn]]:
-    """(which of `texts`, the symbol) for those in `rows`, drawn together."""
+    """(which of `texts`, symbols of it) for those in `rows`, drawn together.
+
+    `whole`: no text ends before its length, and none is shown before all are drawn.
+    """
     copies = [0] * len(rows)
     ids, state = begun.last[copies], take(begun.state, copies)
     asked: dict[str, Any] = {
@@ -210,7 +215,7 @@ def _drawn(
     if model.sampler is None:
         drawn = sequences(model.step, *model.step(ids, state), **asked)
     else:
-        drawn = native.sequences(model.sampler, ids, state, **asked)
+        drawn = native.sequences(model.sampler, ids, state, whole=whole, **asked)
     return ((rows[one.row], one) for one in drawn)
 
 
@@ -254,17 +259,22 @@ class _Text:
         for index in self.prompt_ids:  # what a word looks like depends on the one before it
             self._decoder.push(int(index))
 
-    def push(self, index: int) -> str:
-        """The text that this id makes certain."""
-        return self._release(self._decoder.push(index), final=False)
+    def read(self, ids: Iterable[int]) -> Iterator[str]:
+        """The text that each id makes certain, up to the id that completes a stop string."""
+        pieces = map(self._decoder.push, ids)
+        return self._up_to_stop(pieces) if self.stop else pieces
 
     def end(self) -> str:
         """What was still held back."""
         return "" if self.stopped else self._release(self._decoder.end(), final=True)
 
+    def _up_to_stop(self, pieces: Iterator[str]) -> Iterator[str]:
+        for new in pieces:
+            yield self._release(new, final=False)
+            if self.stopped:
+                return
+
     def _release(self, new: str, *, final: bool) -> str:
-        if not self.stop:
-            return new
         text = self._held + new
         found = [place for one in self.stop if (place := text.find(one)) >= 0]
         if found:
