@@ -94,6 +94,27 @@ def test_dropout_stands_on_the_embedding_and_before_the_projection_in_training_a
     assert torch.equal(dropped, model(ids, lengths, generator.manual_seed(0)))
 
 
+def test_token_dropout_reads_its_share_of_the_symbols_as_the_unknown_one_in_training_alone() -> (
+    None
+):
+    size = InputSize(symbols=SYMBOLS, unknown=3)
+    model = built(size, token_dropout=0.2, pooling="mean")
+    with torch.no_grad():  # each symbol's embedding is its own number, and the stack passes it on
+        model.embedding["weight"].copy_(torch.arange(SYMBOLS)[:, None].expand(-1, 8))
+    ids, lengths = torch.full((100, 50), 7), torch.full((50,), 100)
+    plain = model(ids, lengths)
+    seen: list[torch.Tensor] = []
+    model.recurrent.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    model.train()
+    dropped = model(ids, lengths, torch.Generator().manual_seed(0))
+    assert not torch.equal(dropped, plain)
+    assert set(seen[0].flatten().tolist()) == {3.0, 7.0}
+    # 5,000 draws: the standard deviation of the share is 0.0057; five of them
+    assert abs(float((seen[0][..., 0] == 3).double().mean()) - 0.2) < 0.03
+    assert torch.equal(dropped, model(ids, lengths, torch.Generator().manual_seed(0)))
+    assert torch.equal(plain, model.eval()(ids, lengths))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -102,6 +123,7 @@ def test_dropout_stands_on_the_embedding_and_before_the_projection_in_training_a
         ({"embedding_size": 0}, "embedding_size = 0: must be 1 to 65536"),
         ({"num_layers": 65}, "num_layers = 65: must be 1 to 64"),
         ({"dropout": 1.0}, r"dropout = 1\.0: must be a probability"),
+        ({"token_dropout": -0.1}, r"token_dropout = -0\.1: must be a probability"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: str) -> None:
@@ -109,9 +131,11 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: 
         EncoderSettings(**settings)
 
 
-def test_an_embedding_of_vectors_is_refused() -> None:
+def test_an_embedding_and_a_token_dropout_of_vectors_are_refused() -> None:
     with pytest.raises(ConfigError, match="embedding_size = 5: is of symbols"):
         resolved(EncoderSettings(embedding_size=5), InputSize(width=WIDTH))
+    with pytest.raises(ConfigError, match=r"token_dropout = 0\.2: is of symbols"):
+        resolved(EncoderSettings(token_dropout=0.2), InputSize(width=WIDTH))
 
 
 def test_few_symbols_start_at_unit_size_and_many_start_small() -> None:

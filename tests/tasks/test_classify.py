@@ -90,6 +90,7 @@ def test_sequences_of_vectors_are_learned_with_every_pooling(
     [
         {"cell": "gru", "dropout": 0.4, "num_layers": 2},
         {"tokens": "word", "pooling": "attention", "ema": 0.9},
+        {"token_dropout": 0.2, "lowercase": True},
         {"bidirectional": False, "pooling": "last", "seq_len": 3, "class_weights": "balanced"},
     ],
 )

@@ -48,7 +48,9 @@ class Assets:
     def input_size(self) -> InputSize:
         """What a step of an input is."""
         if self.tokenizer is not None:
-            return InputSize(symbols=self.tokenizer.vocab_size)
+            unknown = self.tokenizer.unknown_id
+            assert unknown is not None, "a classifier's tokenizer has an unknown symbol"
+            return InputSize(symbols=self.tokenizer.vocab_size, unknown=unknown)
         assert self.scale is not None
         return InputSize(width=len(self.scale.shift))
 

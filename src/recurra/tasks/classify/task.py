@@ -36,7 +36,7 @@ from recurra.tasks.classify.evaluate import evaluate
 from recurra.text.reading import Progress
 
 VALID_EXAMPLES = 10_000  # of a validation while training; `evaluate` takes all
-FREE_AT_WARM_START = ("dropout",)  # settings without a weight of their own
+FREE_AT_WARM_START = ("dropout", "token_dropout")  # settings without a weight of their own
 BY_SYMBOL, BY_CLASS = ("embedding.",), ("projection.",)  # weights with a row for each
 
 
