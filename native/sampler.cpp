@@ -58,9 +58,14 @@ private:
     // Memory of some rows; `sums` serve every product in turn.
     struct Work {
         Array<float> x, sums, extra, z, logits;
+        Array<std::uint8_t> bytes;
         const float* inputs[rows_at_once];
         float* outputs[rows_at_once];
         Row rows[rows_at_once];
+
+        void multiply(const Matrix<Number>& matrix, int count) {
+            sampling::multiply(matrix, count, inputs, outputs, bytes.data());
+        }
     };
 
     void run_rows(const Chunk& chunk, Index first, int count) const {
@@ -78,7 +83,7 @@ private:
                     work.inputs[r] = work.rows[r].h;
                     work.outputs[r] = work.logits.data() + r * projection_.outputs();
                 }
-                multiply(projection_, count, work.inputs, work.outputs);
+                work.multiply(projection_, count);
             }
             for (int r = 0; r < count; ++r) {
                 const Index at = t * chunk.B + first + r;
@@ -105,10 +110,10 @@ private:
                 else if (net_.table) row.x = net_.table + fed[r] * G * H;
                 else work.inputs[r] = net_.embedding + fed[r] * net_.E;
             }
-            if (layer.input.vectors) {
+            if (layer.input.panels) {
                 for (int r = 0; r < count; ++r)
                     work.rows[r].x = work.outputs[r] = work.x.data() + r * layer.input.outputs();
-                multiply(layer.input, count, work.inputs, work.outputs);
+                work.multiply(layer.input, count);
             }
             for (int r = 0; r < count; ++r) {
                 float* h = chunk.state + ((Index)depth * fields * chunk.B + first + r) * H;
@@ -131,7 +136,7 @@ private:
             row.sums = work.outputs[r] = work.sums.data() + r * matrix.outputs();
             row.P = matrix.padded;
         }
-        multiply(matrix, count, work.inputs, work.outputs);
+        work.multiply(matrix, count);
         for (int r = 0; r < count; ++r)
             for (Index at = 0; at < net_.H; at += lanes)
                 Kind::step(phase, work.rows[r], at, net_.H - at);
@@ -139,9 +144,10 @@ private:
 
     Work room(int count) const {
         Work work;
-        Index x = 0, sums = 0;
+        Index x = 0, sums = 0, bytes = projection_.room();
         for (const Layer& layer : layers_) {
             x = std::max(x, layer.input.outputs());
+            bytes = std::max(bytes, layer.input.room());
             for (const auto& recurrent : layer.recurrent) sums = std::max(sums, recurrent.outputs());
         }
         work.x.resize((std::size_t)(count * x));
@@ -149,6 +155,7 @@ private:
         work.extra.resize((std::size_t)(count * net_.H));
         work.z.resize((std::size_t)(count * net_.H));
         work.logits.resize((std::size_t)(count * projection_.outputs()));
+        work.bytes.resize((std::size_t)(count * bytes));
         return work;
     }
 

@@ -1,8 +1,8 @@
 // A matrix packed once, times a few vectors, again and again: as fast as its numbers arrive.
 //
 // One step of one sequence uses every weight once, so that memory sets the pace: weights lie in
-// the order in which they are read, eight vectors of outputs side by side, and as int8 they are a
-// quarter of the bytes. Every sum runs over k from first to last in one chain, at any number of
+// the order in which they are read, up to eight vectors of outputs side by side, and as int8 they
+// are a quarter of the bytes. Every sum runs over k from first to last in one chain, at any number of
 // rows: a sequence's bits do not depend on the others beside it.
 #pragma once
 
@@ -34,31 +34,44 @@ struct AlignedTo64 {
 template <class T>
 using Array = std::vector<T, AlignedTo64<T>>;
 
-inline constexpr int side_by_side = 8;  // vectors of outputs
-inline constexpr Index stride_of_k = side_by_side * lanes;
+inline constexpr int side_by_side = 8;  // vectors of outputs, at most
 
 // The outputs are `blocks` (gates) of `size`, each padded to whole vectors, `padded` long.
-template <class Number>
-struct Matrix {
-    Index depth = 0, padded = 0, vectors = 0;  // vectors of outputs, a multiple of side_by_side
-    Array<Number> numbers;                     // [vectors / 8][depth][8][lanes]
-    Array<float> starts, scales;               // [vectors][lanes]; no scales for floats
+struct Outputs {
+    Index depth = 0, padded = 0, panels = 0, stride = 0;  // stride: outputs of a panel
+    Array<float> starts, scales;  // (outputs,); no scales for floats
 
-    Index outputs() const { return vectors * lanes; }
+    Outputs() = default;
+    Outputs(Index blocks, Index size, Index depth)
+        : depth(depth), padded((size + lanes - 1) / lanes * lanes) {
+        const Index vectors = blocks * padded / lanes;
+        panels = (vectors + side_by_side - 1) / side_by_side;
+        stride = (vectors + panels - 1) / panels * lanes;  // as even as can be: little is padded
+        starts.resize((std::size_t)outputs());
+    }
+    Index outputs() const { return panels * stride; }
 };
 
-// row (depth,) becomes one output's numbers, `stride_of_k` apart; the scale is the result.
-inline float pack_row(const float* row, Index depth, float* to) {
-    for (Index k = 0; k < depth; ++k) to[k * stride_of_k] = row[k];
+template <class Number>
+struct Matrix : Outputs {
+    using Outputs::Outputs;
+    Array<Number> numbers;  // [panels][depth][stride]
+
+    Index room() const { return 0; }  // bytes to make of what a row is multiplied with
+};
+
+// row (depth,) becomes one output's numbers, `stride` apart; the scale is the result.
+inline float pack_row(const float* row, Index depth, Index stride, float* to) {
+    for (Index k = 0; k < depth; ++k) to[k * stride] = row[k];
     return 1;
 }
 
-inline float pack_row(const float* row, Index depth, std::int8_t* to) {
+inline float pack_row(const float* row, Index depth, Index stride, std::int8_t* to) {
     float largest = 0;
     for (Index k = 0; k < depth; ++k) largest = std::fmax(largest, std::fabs(row[k]));
     const float scale = largest / 127;
     for (Index k = 0; scale > 0 && k < depth; ++k)
-        to[k * stride_of_k] = (std::int8_t)std::lrint(row[k] / scale);
+        to[k * stride] = (std::int8_t)std::lrint(row[k] / scale);
     return scale;
 }
 
@@ -67,20 +80,16 @@ inline float pack_row(const float* row, Index depth, std::int8_t* to) {
 template <class Number>
 Matrix<Number> pack(const float* const* weight, const float* const* starts, Index blocks,
                     Index size, Index depth) {
-    Matrix<Number> m;
-    m.depth = depth;
-    m.padded = (size + lanes - 1) / lanes * lanes;
-    m.vectors = (blocks * m.padded / lanes + side_by_side - 1) / side_by_side * side_by_side;
+    Matrix<Number> m(blocks, size, depth);
     m.numbers.resize((std::size_t)(m.outputs() * depth));
-    m.starts.resize((std::size_t)m.outputs());
     m.scales.resize(std::is_same_v<Number, float> ? 0 : (std::size_t)m.outputs());
     for (Index block = 0; block < blocks; ++block)
         for (Index unit = 0; unit < size; ++unit) {
             const Index output = block * m.padded + unit;
             if (starts[block]) m.starts[output] = starts[block][unit];
-            Number* to = m.numbers.data() + output / stride_of_k * stride_of_k * depth +
-                         output % stride_of_k;
-            const float scale = pack_row(weight[block] + unit * depth, depth, to);
+            Number* to = m.numbers.data() + output / m.stride * m.stride * depth +
+                         output % m.stride;
+            const float scale = pack_row(weight[block] + unit * depth, depth, m.stride, to);
             if (!m.scales.empty()) m.scales[output] = scale;
         }
     return m;
@@ -108,12 +117,12 @@ inline Vec weights(const std::int8_t* p) {
 
 // sums[r][c] = Σ_k rows[r][k] * numbers[k][c], for C of the vectors side by side
 template <int R, int C, class Number>
-__attribute__((noinline)) void multiply(const Number* numbers, Index depth,
+__attribute__((noinline)) void multiply(const Number* numbers, Index depth, Index stride,
                                         const float* const* rows, Vec (*sums)[side_by_side]) {
     Vec acc[R][C]{};
     const float* row[R];
     for (int r = 0; r < R; ++r) row[r] = rows[r];
-    for (Index k = 0; k < depth; ++k, numbers += stride_of_k) {
+    for (Index k = 0; k < depth; ++k, numbers += stride) {
         Vec h[R];
         for (int r = 0; r < R; ++r) h[r] = splat(row[r][k]);
         for (int c = 0; c < C; ++c) {
@@ -132,30 +141,33 @@ inline constexpr int rows_at_once = 5;
 inline constexpr int rows_at_once = 2;
 #endif
 
-template <int R, class Number>
-inline void multiply_of(int count, const Number* numbers, Index depth, const float* const* rows,
-                        Vec (*sums)[side_by_side]) {
-    if constexpr (R == 1) {
-        multiply<1, side_by_side>(numbers, depth, rows, sums);
-    } else {
-        if (count < R) return multiply_of<R - 1>(count, numbers, depth, rows, sums);
-        constexpr int half = side_by_side / 2;
-        multiply<R, half>(numbers, depth, rows, sums);
-        multiply<R, half>(numbers + half * lanes, depth, rows,
-                          reinterpret_cast<Vec(*)[side_by_side]>(&sums[0][half]));
-    }
+template <int R, int C, class Number>
+inline void multiply_panel(int count, const Number* numbers, Index depth, Index stride,
+                           const float* const* rows, Vec (*sums)[side_by_side]) {
+    if constexpr (R > 1)
+        if (count < R)
+            return multiply_panel<R - 1, C>(count, numbers, depth, stride, rows, sums);
+    if constexpr (C > 1)
+        if (stride < C * lanes)
+            return multiply_panel<R, C - 1>(count, numbers, depth, stride, rows, sums);
+    constexpr int first = R > 1 ? (C + 1) / 2 : C;
+    multiply<R, first>(numbers, depth, stride, rows, sums);
+    if constexpr (first < C)
+        multiply<R, C - first>(numbers + first * lanes, depth, stride, rows,
+                               reinterpret_cast<Vec(*)[side_by_side]>(&sums[0][first]));
 }
 
 // outputs[r] (m.outputs(),) = starts + m rows[r], for `count` <= rows_at_once rows
 template <class Number>
-void multiply(const Matrix<Number>& m, int count, const float* const* rows, float* const* outputs) {
+void multiply(const Matrix<Number>& m, int count, const float* const* rows, float* const* outputs,
+              std::uint8_t*) {
     Vec sums[rows_at_once][side_by_side];
-    for (Index v = 0; v < m.vectors; v += side_by_side) {
-        multiply_of<rows_at_once>(count, m.numbers.data() + v * lanes * m.depth, m.depth, rows,
-                                  sums);
+    for (Index first = 0; first < m.outputs(); first += m.stride) {
+        multiply_panel<rows_at_once, side_by_side>(count, m.numbers.data() + first * m.depth,
+                                                   m.depth, m.stride, rows, sums);
         for (int r = 0; r < count; ++r)
-            for (int c = 0; c < side_by_side; ++c) {
-                const Index at = (v + c) * lanes;
+            for (Index c = 0; c < m.stride / lanes; ++c) {
+                const Index at = first + c * lanes;
                 Vec sum = sums[r][c];
                 if constexpr (!std::is_same_v<Number, float>) sum *= load(m.scales.data() + at);
                 store(outputs[r] + at, sum + load(m.starts.data() + at));
