@@ -153,7 +153,6 @@ void run_backward(nb::args given) {
         to.d_cN = from.array<const float>();
         to.d_h0 = from.array<float>();
         to.d_c0 = from.array<float>();
-        to.h_before = from.array<float>();
         to.d_input = from.array<float>();
         to.d_weight_ih = from.array<float>();
         to.d_weight_hh = from.array<float>();

@@ -17,10 +17,11 @@ struct Call {
     const float* zeros;  // (4H,)
     const float* input_starts;  // (G·H,) what the input's products start from, or null
     Index chunk;         // steps whose x_gates are made at a time
+    bool input_first;    // all of them before the first step, by all participants
     float* x_gates;      // (chunk, B, G·H) where gates are not kept; null: they go to the outputs
     float* scratch;      // gru_reset_before where nothing is kept: gates (B, 3H), then r * h (B, H)
     bool wants_h0;       // whether the initial state's gradient is wanted
-    float* room;         // (participants, a chunk's tokens, 4 vectors)
+    float* room;         // (participants, Room::size)
     Row* rows;           // (participants * B,)
     const float** operands;
     Barrier barrier;
@@ -64,8 +65,16 @@ inline Index complete(Shape& job, Workspace& memory) {
     return tokens;
 }
 
+inline constexpr Index most_at_once = Index{1} << 24;  // of x_gates that are not kept: 64 MB
+
 inline bool goes_forward(const Forward&) { return true; }
 inline bool goes_forward(const Backward&) { return false; }
+
+// Multiplications a token in products over all steps.
+inline Index products_of(const Forward& job) { return job.input ? job.I : 0; }
+inline Index products_of(const Backward& job) {
+    return (job.d_input ? job.I : 0) + (job.d_weight_ih ? job.I : 0) + (job.d_weight_hh ? job.H : 0);
+}
 
 template <class Kind, class Row>
 void prepare(Call<Forward, Row>& call, Index tokens, Workspace& memory) {
@@ -85,10 +94,14 @@ void prepare(Call<Forward, Row>& call, Index tokens, Workspace& memory) {
     job.bias = nullptr;
     // As many steps as fill a block for each participant: their x_gates are used while they are
     // in its cache.
-    const Index rows = job.B / call.plan.shares, blocks = call.plan.by_units ? call.plan.threads : 1;
+    const Plan& plan = call.plan;
+    const Index rows = job.B / plan.shares, blocks = plan.by_units ? plan.threads : 1;
     const Index steps = blocks * Block::most / (rows > 0 ? rows : 1);
-    call.chunk = steps < 1 ? 1 : steps < job.T ? steps : job.T;
-    if (!job.gates && Kind::gates > 1) call.x_gates = memory.array<float>(call.chunk * job.B * GH);
+    const bool kept = job.gates || Kind::gates == 1;
+    call.input_first = !plan.by_units && plan.shares < plan.threads &&
+                       (kept || tokens * GH <= most_at_once);
+    call.chunk = call.input_first ? job.T : steps < 1 ? 1 : steps < job.T ? steps : job.T;
+    if (!kept) call.x_gates = memory.array<float>(call.chunk * job.B * GH);
 }
 
 template <class Kind, class Row>
@@ -105,7 +118,7 @@ void prepare(Call<Backward, Row>& call, Index tokens, Workspace& memory) {
     call.wants_h0 = job.d_h0 != nullptr;
     if (!job.d_h0) job.d_h0 = memory.array<float>(job.B * H);
     if (job.cell == Cell::lstm && !job.d_c0) job.d_c0 = memory.array<float>(job.B * H);
-    call.room = memory.array<float>(job.threads * Chunk::most * 4 * lanes);
+    call.room = memory.array<float>(job.threads * Room::size);
     if (job.d_input) call.input = panels(job.I, GH, 4, 1);
 }
 
@@ -121,17 +134,19 @@ void pack_input(const Backward& job, const Panels& p, float* data, const float*,
     pack_columns(p, data, part.first(p.count), part.last(p.count), job.weight_ih, job.I);
 }
 
-// Runs a call: all pack the weights together, then each share goes through time, then all do
-// together what follows the last step.
-template <class Kind, class Row, class Job, class Pack, class Share, class After>
-void run(const Job& given, Panels (*panels_of)(int, Index), Pack&& pack, Share&& share,
-         After&& after) {
+// Runs a call: all pack the weights together and do what comes before the first step, then each
+// share goes through time, then all do together what follows the last step.
+template <class Kind, class Row, class Job, class Pack, class Before, class Share, class After>
+void run(const Job& given, Panels (*panels_of)(int, Index), Pack&& pack, Before&& before,
+         Share&& share, After&& after) {
     Workspace memory;
     Call<Job, Row> call{};
     call.job = given;
     Job& job = call.job;
     const Index tokens = complete(job, memory);
-    call.plan = make_plan(job, (double)(Kind::gates * job.H * job.H), goes_forward(job), memory);
+    const auto GH = (double)(Kind::gates * job.H);
+    const Work work{GH * (double)job.H, GH * (double)(tokens * products_of(job))};
+    call.plan = make_plan(job, work, goes_forward(job), memory);
     prepare<Kind>(call, tokens, memory);
     call.zeros = cleared(memory, 4 * job.H + lanes);
     call.scratch = memory.array<float>(Kind::phases > 1 ? 4 * job.H * job.B : 0);
@@ -147,11 +162,12 @@ void run(const Job& given, Panels (*panels_of)(int, Index), Pack&& pack, Share&&
     struct All {
         Call<Job, Row>& call;
         Pack& pack;
+        Before& before;
         Share& share;
         After& after;
-    } all{call, pack, share, after};
+    } all{call, pack, before, share, after};
     const auto task = [](void* data, int index, int count) {
-        auto& [call, pack, share, after] = *static_cast<All*>(data);
+        auto& [call, pack, before, share, after] = *static_cast<All*>(data);
         const FlushToZero flush;
         const Part part{index, count};
         for (int phase = 0; phase < Kind::phases; ++phase) {
@@ -163,6 +179,7 @@ void run(const Job& given, Panels (*panels_of)(int, Index), Pack&& pack, Share&&
         const Plan& plan = call.plan;
         // by units each has packed just what it multiplies, but for the input's products
         if (!plan.by_units || call.input.count) call.barrier.wait(count);
+        before(call, part);
         for (int one = plan.by_units ? 0 : index; one < plan.shares; one += count) {
             const Index from = plan.begin[one], rows = plan.begin[one + 1] - from;
             const Index room = call.job.B * index;

@@ -64,7 +64,6 @@ struct Backward : Shape {
     float* d_h0;            // (B, H), or null: not wanted
     float* d_c0;            // (B, H), lstm only; or null: not wanted
     // What sums over all tokens give, each null where it is not wanted:
-    float* h_before;        // (N, H) the h that each step came from; zeros past a length
     float* d_input;         // rows (I,), as the input's
     float* d_weight_ih;     // (G·H, I)
     float* d_weight_hh;     // as weight_hh

@@ -16,6 +16,7 @@ namespace {
 
 // Estimates from the cost of a barrier on two cores of a Xeon with AVX-512; see docs/kernels.md.
 constexpr double worth_a_team = 4e5;     // multiplications in a call: some 10 µs of one core
+constexpr double worth_waking = 4e6;     // multiplications in products, for threads beyond the shares
 constexpr double worth_a_barrier = 6e4;  // multiplications in a step: some 2 µs of one core
 constexpr Index rows_a_thread = 3;       // with fewer, a thread waits for weights, not for sums
 constexpr double fits_a_core = 4e5;      // weights that stay in a core's own cache: 1.6 MB
@@ -93,21 +94,22 @@ void expect_writes([[maybe_unused]] float* array, [[maybe_unused]] Index count) 
 #endif
 }
 
-Plan make_plan(const Shape& job, double macs, bool forward, Workspace& memory) {
+Plan make_plan(const Shape& job, const Work& work, bool forward, Workspace& memory) {
     auto* order = memory.array<Index>(job.B);
     auto* begin = memory.array<Index>(job.threads + 1);
     Plan plan{1, false, 1, order, begin};
-    const double step = macs * (double)job.B;
+    const double step = work.step * (double)job.B;
     if (job.threads > 1 && step * (double)job.T >= worth_a_team) {
         const Index most = std::min<Index>(job.threads, job.B / rows_a_thread);
         if (most > 1) plan.threads = plan.shares = (int)most;
         // Weights that do not fit are read anew each step: better half of them for all rows. Not
         // going back, where the rows are gates and so as long as the weights are many.
-        const bool halved = forward && macs > fits_a_core;
+        const bool halved = forward && work.step > fits_a_core;
         if ((most < job.threads || halved) && step >= worth_a_barrier * job.threads) {
             plan = {job.threads, true, 1, order, begin};
         }
     }
+    if (work.products >= worth_waking) plan.threads = job.threads;
     const auto longer = [&](Index a, Index b) { return length_of(job, a) > length_of(job, b); };
     if (job.lengths && plan.shares > 1) {
         // Dealt out like cards, so that every share has long ones and short ones.

@@ -12,7 +12,7 @@ namespace recurra {
 struct Plan {
     int threads;          // how many to ask for
     bool by_units;        // all sequences in every share, a barrier a step; else a share's own
-    int shares;           // 1 if by_units
+    int shares;           // 1 if by_units; with fewer than threads, the others do products only
     const Index* order;   // (B,) sequences, share after share
     const Index* begin;   // (shares + 1,) where each share's begin
 };
@@ -35,8 +35,14 @@ private:
     std::size_t left_ = 0;
 };
 
-// `macs` multiplications a sequence and step, `forward` the direction. The arrays are in `memory`.
-Plan make_plan(const Shape& job, double macs, bool forward, Workspace& memory);
+// Multiplications of a call: of the recurrence in a sequence and step, and of the products over
+// all steps, which no order binds.
+struct Work {
+    double step, products;
+};
+
+// `forward` is the direction. The arrays are in `memory`.
+Plan make_plan(const Shape& job, const Work& work, bool forward, Workspace& memory);
 
 // Asks the system for large pages under an array that is about to be written for the first time.
 void expect_writes(float* array, Index count);

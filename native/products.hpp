@@ -20,6 +20,7 @@ inline Index token_at(const Shape& job, Index t, Index b) {
 struct Block {
     static constexpr Index most = 128;
     static constexpr Index dealt = 16;  // tokens at a time to each participant in turn
+    static constexpr Index deep = 512;  // of a panel at a time: it stays in the second cache
     const float* from[most];
     float* to[most];
     Index count = 0;
@@ -27,31 +28,38 @@ struct Block {
 
 // Multiplies the block's rows with all panels, one gate wide; the products are `columns` long.
 inline void multiply(const Panels& w, Block& block, Index columns) {
-    const auto finish = [&](Index first, int rows, Index j, const float* sums) {
-        for (Index row = first; row < first + rows; ++row)
-            for (int c = 0; c < w.width_of(j); ++c, sums += lanes) {
-                const Index at = (j * 4 + c) * lanes;
-                store(block.to[row] + at, load(sums), columns - at);
-            }
-    };
     const auto ahead = [](Index, int, Index) {};
-    if (block.count) sweep<4>(w, 0, w.count, block.count, {block.from, w.depth}, ahead, finish);
+    for (Index k = 0; block.count && k < w.depth; k += Block::deep) {
+        const auto finish = [&](Index first, int rows, Index j, const float* sums) {
+            for (Index row = first; row < first + rows; ++row)
+                for (int c = 0; c < w.width_of(j); ++c, sums += lanes) {
+                    const Index at = (j * 4 + c) * lanes, left = columns - at;
+                    float* to = block.to[row] + at;
+                    store(to, k ? load(to, left) + load(sums) : load(sums), left);
+                }
+        };
+        const Index depth = w.depth - k < Block::deep ? w.depth - k : Block::deep;
+        sweep<4>(w, 0, w.count, block.count, {block.from, depth, nullptr, 0, k}, ahead, finish);
+        for (Index row = 0; row < block.count; ++row) block.from[row] += depth;
+    }
     block.count = 0;
 }
 
-// sums[r][c] = Σ_k a[k][m + r] * panel[k][c]
+// sums[r][c] = Σ_k a[k][r] * panel[k][c]
 template <int R, int C>
-__attribute__((noinline)) void outer(const float* const* a, Index m, Index depth,
-                                     const float* panel, float* sums) {
+__attribute__((noinline)) void outer(const float* a, Index depth, const float* panel,
+                                     float* sums) {
     Vec acc[R][C] = {};
-    for (Index k = 0; k < depth; ++k, panel += 4 * lanes) {
-        const float* row = a[k] + m;
+    for (Index k = 0; k < depth; ++k, a += R, panel += C * lanes) {
         Vec w[C];
 #pragma GCC unroll 16
-        for (int c = 0; c < C; ++c) w[c] = load(panel + c * lanes);
+        for (int c = 0; c < C; ++c) {
+            if (c * lanes % 16 == 0) __builtin_prefetch(panel + (C * 8 + c) * lanes);
+            w[c] = load(panel + c * lanes);
+        }
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
-            const Vec value = splat(row[r]);
+            const Vec value = splat(a[r]);
 #pragma GCC unroll 16
             for (int c = 0; c < C; ++c) acc[r][c] += value * w[c];
         }
@@ -62,107 +70,170 @@ __attribute__((noinline)) void outer(const float* const* a, Index m, Index depth
         for (int c = 0; c < C; ++c) store(sums + (r * C + c) * lanes, acc[r][c]);
 }
 
-template <int R, int C>
-inline void outer_of(int rows, const float* const* a, Index m, Index depth, const float* panel,
-                     float* sums) {
-    if constexpr (R > 0) {
-        if (rows == R) return outer<R, C>(a, m, depth, panel, sums);
-        outer_of<R - 1, C>(rows, a, m, depth, panel, sums);
+template <int N>
+struct Constant {
+    constexpr operator int() const { return N; }
+};
+
+// Calls with(constant) for the constant from 1 to N that equals n.
+template <int N, class With>
+inline void as_constant(int n, With&& with) {
+    if constexpr (N > 0) {
+        if (n == N) return with(Constant<N>{});
+        as_constant<N - 1>(n, with);
     }
 }
 
 // Some tokens' rows, and whether sums over them begin or go on.
 struct Chunk {
-    static constexpr Index most = 128;  // a panel of them lies in the first cache
+    static constexpr Index most = 256;
     const float *gates[most], *extra[most], *h_before[most], *input[most];
     Index count = 0;
     bool begins = true;
 };
 
-// A share's part of a matrix that is a sum over tokens: rows [first, last).
-struct Target {
+// to (rows, columns) (+)= Σ_k a[k][m] b[k][n], where a's rows are divided among the participants.
+// A null `to` is not wanted.
+struct Sum {
+    const float* const* b;
+    Index columns;
     float* to;
-    Index columns, first, last;
 };
 
+// A participant's copies of a chunk's numbers in the order in which they are multiplied: of `a` a
+// stripe of rows in blocks as high as the tile, of b a panel. Without them 256 rows that lie a
+// power of two apart would push each other out of the first cache.
+struct Room {
+    static constexpr Index high = 384;
+    static constexpr Index size = Chunk::most * (high + 4 * lanes);
+    static constexpr int most = most_rows<4>;
+    float* stripe;
+    float* panel() const { return stripe + Chunk::most * high; }
+};
+
+inline Index blocks_of(Index rows) { return (rows + Room::most - 1) / Room::most; }
+
+inline void pack_stripe(const Chunk& chunk, const float* const* a, Index first, Index rows,
+                        float* stripe) {
+    const Index blocks = blocks_of(rows), some = 8;  // lines of `some` tokens stay for a block more
+    for (Index begin = 0; begin < chunk.count; begin += some) {
+        const Index end = begin + some < chunk.count ? begin + some : chunk.count;
+        for (Index block = 0; block < blocks; ++block) {
+            const Index from = rows * block / blocks, to = rows * (block + 1) / blocks;
+            as_constant<Room::most>((int)(to - from), [&](auto high) {
+                float* place = stripe + from * chunk.count + begin * high;
+                for (Index k = begin; k < end; ++k, place += high) {
+                    fetch(a[k + some < chunk.count ? k + some : k] + first + from);
+                    std::memcpy(place, a[k] + first + from, sizeof(float) * high);
+                }
+            });
+        }
+    }
+}
+
+// The columns [n, n + C vectors) of a sum's rows [first, first + rows).
 template <int C>
-inline void add_panel(const Chunk& chunk, const float* const* a, const float* panel, Index n,
-                      const Target& target) {
-    constexpr int most = most_rows<C>;
-    alignas(64) float sums[most * C * lanes];
-    const Index rows = target.last - target.first, blocks = (rows + most - 1) / most;
+inline void add_panel(const Chunk& chunk, const Sum& sum, Index first, Index rows, Index n,
+                      const Room& room) {
+    const float* panel = room.panel();
+    for (Index k = 0; k < chunk.count; ++k)
+        for (int c = 0; c < C; ++c) {
+            const Index at = n + c * lanes;
+            store(room.panel() + (k * C + c) * lanes, load(sum.b[k] + at, sum.columns - at));
+        }
+    alignas(64) float sums[Room::most * C * lanes];
+    const Index blocks = blocks_of(rows);
     for (Index block = 0; block < blocks; ++block) {
-        const Index from = target.first + rows * block / blocks;
-        const Index to = target.first + rows * (block + 1) / blocks;
-        outer_of<most, C>((int)(to - from), a, from, chunk.count, panel, sums);
-        const float* sum = sums;
-        for (Index m = from; m < to; ++m)
-            for (int c = 0; c < C; ++c, sum += lanes) {
-                const Index at = n + c * lanes, left = target.columns - at;
-                float* place = target.to + m * target.columns + at;
-                store(place, chunk.begins ? load(sum) : load(place, left) + load(sum), left);
+        const Index from = rows * block / blocks, to = rows * (block + 1) / blocks;
+        float* place = sum.to + (first + from) * sum.columns + n;
+        for (Index m = from; m < to && !chunk.begins; ++m)
+            for (int c = 0; c < C; ++c) fetch(place + (m - from) * sum.columns + c * lanes);
+        as_constant<Room::most>((int)(to - from), [&](auto high) {
+            outer<high, C>(room.stripe + from * chunk.count, chunk.count, panel, sums);
+        });
+        const float* one = sums;
+        for (Index m = from; m < to; ++m, place += sum.columns)
+            for (int c = 0; c < C; ++c, one += lanes) {
+                const Index left = sum.columns - n - c * lanes;
+                float* at = place + c * lanes;
+                store(at, chunk.begins ? load(one) : load(at, left) + load(one), left);
             }
     }
 }
 
-// target[m][n] (+)= Σ_k a[k][m] b[k][n]; `room` holds a chunk's rows four vectors wide.
-inline void add_products(const Chunk& chunk, const float* const* a, const float* const* b,
-                         const Target& target, float* room) {
-    for (Index n = 0; n < target.columns; n += 4 * lanes) {
-        const Index left = target.columns - n;
-        const int width = left > 3 * lanes ? 4 : (int)((left + lanes - 1) / lanes);
-        for (Index k = 0; k < chunk.count; ++k)
-            for (int c = 0; c < width; ++c)
-                store(room + (k * 4 + c) * lanes, load(b[k] + n + c * lanes, left - c * lanes));
-        if (width == 4) add_panel<4>(chunk, a, room, n, target);
-        else if (width == 3) add_panel<3>(chunk, a, room, n, target);
-        else if (width == 2) add_panel<2>(chunk, a, room, n, target);
-        else add_panel<1>(chunk, a, room, n, target);
+// A participant's rows of two sums that have `a` in common.
+inline void add_products(const Chunk& chunk, const float* const* a, Index rows, const Part& part,
+                         const Room& room, const Sum& one, const Sum& other) {
+    const Index mine = part.first(rows), end = part.last(rows);
+    const Index stripes = (end - mine + Room::high - 1) / Room::high;
+    for (Index stripe = 0; stripe < stripes && (one.to || other.to); ++stripe) {
+        const Part of{stripe, stripes};
+        const Index first = mine + of.first(end - mine), count = mine + of.last(end - mine) - first;
+        pack_stripe(chunk, a, first, count, room.stripe);
+        const Sum* both[] = {&one, &other};
+        for (const Sum* sum : both) {
+            if (!sum->to) continue;
+            // 65 columns are three vectors and two, not four and a slow single one.
+            const Index vectors = (sum->columns + lanes - 1) / lanes, panels = (vectors + 3) / 4;
+            for (Index j = 0; j < panels; ++j) {
+                const Part panel{j, panels};
+                const Index from = panel.first(vectors);
+                as_constant<4>((int)(panel.last(vectors) - from), [&](auto width) {
+                    add_panel<width>(chunk, *sum, first, count, from * lanes, room);
+                });
+            }
+        }
     }
 }
 
 // to[m] (+)= Σ_k a[k][m] for m in [first, last)
 inline void add_rows(const Chunk& chunk, const float* const* a, Index first, Index last,
                      float* to) {
-    for (Index m = first; m < last; m += lanes) {
-        const Index left = last - m;
-        Vec sum = chunk.begins ? Vec{} : load(to + m, left);
-        for (Index k = 0; k < chunk.count; ++k) sum += load(a[k] + m, left);
-        store(to + m, sum, left);
+    constexpr Index wide = 8;  // vectors of a row at a time: each sum waits for its last addition
+    Index m = first;
+    for (; m + wide * lanes <= last; m += wide * lanes) {
+        Vec sums[wide];
+        for (Index c = 0; c < wide; ++c) sums[c] = chunk.begins ? Vec{} : load(to + m + c * lanes);
+        for (Index k = 0; k < chunk.count; ++k)
+            for (Index c = 0; c < wide; ++c) sums[c] += load(a[k] + m + c * lanes);
+        for (Index c = 0; c < wide; ++c) store(to + m + c * lanes, sums[c]);
+    }
+    for (; m < last; m += lanes) {
+        Vec sum = chunk.begins ? Vec{} : load(to + m, last - m);
+        for (Index k = 0; k < chunk.count; ++k) sum += load(a[k] + m, last - m);
+        store(to + m, sum, last - m);
     }
 }
 
 // One chunk's terms of every gradient that is a sum over tokens, a participant's part of each.
 template <class Kind>
-void add_chunk(const Backward& job, const Chunk& chunk, const Part& part, float* room) {
+void add_chunk(const Backward& job, const Chunk& chunk, const Part& part, const Room& room) {
     const Index H = job.H, GH = Kind::gates * H;
     const bool splits = job.cell == Cell::gru || job.cell == Cell::gru_reset_before;
     const Index of_gates = splits ? 2 * H : GH;  // W_hh's rows whose gradient of sums is in gates
-    const auto mine = [&](float* to, Index rows, Index columns) {
-        return Target{to, columns, part.first(rows), part.last(rows)};
-    };
-    if (job.d_weight_ih)
-        add_products(chunk, chunk.gates, chunk.input, mine(job.d_weight_ih, GH, job.I), room);
-    if (job.d_weight_hh)
-        add_products(chunk, chunk.gates, chunk.h_before, mine(job.d_weight_hh, of_gates, H), room);
-    if (job.d_weight_hh && job.cell == Cell::gru)
-        add_products(chunk, chunk.extra, chunk.h_before,
-                     mine(job.d_weight_hh + 2 * H * H, H, H), room);
-    if (job.d_weight_hn) {
-        const float* d_n[Chunk::most];
-        for (Index k = 0; k < chunk.count; ++k) d_n[k] = chunk.gates[k] + 2 * H;
-        add_products(chunk, d_n, chunk.extra, mine(job.d_weight_hn, H, H), room);
-    }
     if (job.d_bias) add_rows(chunk, chunk.gates, part.first(GH), part.last(GH), job.d_bias);
     if (job.d_bias_hh)
         add_rows(chunk, chunk.gates, part.first(of_gates), part.last(of_gates), job.d_bias_hh);
     if (job.d_bias_hn)
         add_rows(chunk, chunk.extra, part.first(H), part.last(H), job.d_bias_hn);
+    add_products(chunk, chunk.gates, of_gates, part, room, {chunk.input, job.I, job.d_weight_ih},
+                 {chunk.h_before, H, job.d_weight_hh});
+    if (splits) {
+        const float* d_n[Chunk::most];
+        for (Index k = 0; k < chunk.count; ++k) d_n[k] = chunk.gates[k] + 2 * H;
+        float* d_weight_in = job.d_weight_ih ? job.d_weight_ih + 2 * H * job.I : nullptr;
+        add_products(chunk, d_n, H, part, room, {chunk.input, job.I, d_weight_in},
+                     {chunk.extra, H, job.d_weight_hn});
+    }
+    if (job.d_weight_hh && job.cell == Cell::gru)
+        add_products(chunk, chunk.extra, H, part, room,
+                     {chunk.h_before, H, job.d_weight_hh + 2 * H * H}, {});
 }
 
 // After the last step of all sequences: a participant's part of all that comes from every token.
 template <class Kind>
-void after_all_steps(const Backward& job, const Panels& input, const Part& part, float* room) {
+void after_all_steps(const Backward& job, const Panels& input, const Part& part,
+                     const Room& room) {
     const Index H = job.H, GH = Kind::gates * H;
     const bool sums = job.d_weight_ih || job.d_weight_hh || job.d_weight_hn || job.d_bias ||
                       job.d_bias_hh || job.d_bias_hn;
@@ -180,11 +251,6 @@ void after_all_steps(const Backward& job, const Panels& input, const Part& part,
                 const Index back = job.reverse ? t + 1 : t - 1;
                 before = first ? job.h0 + (job.order ? job.order[b] : b) * H
                                : job.outputs + row_at(job, job.outputs_at, back, b);
-            }
-            if (job.h_before && own) {
-                float* to = job.h_before + token * H;
-                if (real) std::memcpy(to, before, sizeof(float) * (std::size_t)H);
-                else std::memset(to, 0, sizeof(float) * (std::size_t)H);
             }
             if (job.d_input && own && !real)
                 std::memset(job.d_input + place, 0, sizeof(float) * (std::size_t)job.I);

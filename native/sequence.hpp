@@ -49,8 +49,9 @@ void multiply_input(const Call<Forward, ForwardRow>& call, const Index* order, I
     Block block;
     Index tokens = 0;
     for (Index step = first; step < end; ++step)
-        for (Index r = 0; r < count && length_of(job, order[r]) > step; ++r, ++tokens) {
-            if (tokens / Block::dealt % part.count != part.index) continue;
+        for (Index r = 0; r < count; ++r) {
+            if (length_of(job, order[r]) <= step) continue;
+            if (tokens++ / Block::dealt % part.count != part.index) continue;
             block.from[block.count] = job.input + row_at(job, job.input_at, step, order[r]);
             block.to[block.count] = x_gates_at<Kind>(call, step, order[r]);
             if (++block.count == Block::most) multiply(call.input, block, GH);
@@ -79,7 +80,7 @@ void forward_share(Call<Forward, ForwardRow>& call, const Index* order, Rows<For
     };
     Index multiplied = -1;  // the chunk whose x_gates are there
     over_time(job, order, count, job.reverse, [&](Index t, Index running) {
-        if (job.input && t / call.chunk != multiplied) {
+        if (job.input && !call.input_first && t / call.chunk != multiplied) {
             multiplied = t / call.chunk;
             multiply_input<Kind>(call, order, count, rows.part, t);
             call.barrier.wait((int)rows.part.count);
@@ -193,7 +194,12 @@ template <class Kind>
 void forward(const Forward& given) {
     const auto pack = [](const Forward& job, int phase, const Panels& p, float* data, Index first,
                          Index last) { Kind::pack_forward(phase, p, data, first, last, job); };
-    run<Kind, ForwardRow>(given, Kind::forward_panels, pack, forward_share<Kind>,
+    const auto before = [](auto& call, const Part& part) {
+        if (!call.input_first) return;
+        multiply_input<Kind>(call, call.plan.order, call.job.B, part, 0);
+        call.barrier.wait((int)part.count);
+    };
+    run<Kind, ForwardRow>(given, Kind::forward_panels, pack, before, forward_share<Kind>,
                           [](auto&, const Part&) {});
 }
 
@@ -203,10 +209,10 @@ void backward(const Backward& given) {
                          Index last) { Kind::pack_backward(phase, p, data, first, last, job); };
     const auto after = [](auto& call, const Part& part) {
         call.barrier.wait((int)part.count);
-        after_all_steps<Kind>(call.job, call.input, part,
-                              call.room + part.index * Chunk::most * 4 * lanes);
+        after_all_steps<Kind>(call.job, call.input, part, {call.room + part.index * Room::size});
     };
-    run<Kind, BackwardRow>(given, Kind::backward_panels, pack, backward_share<Kind>, after);
+    run<Kind, BackwardRow>(given, Kind::backward_panels, pack, [](auto&, const Part&) {},
+                           backward_share<Kind>, after);
 }
 
 }  // namespace recurra::RECURRA_SET

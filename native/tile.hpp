@@ -106,17 +106,22 @@ inline void product_of(int count, int width, const float* const* rows, Index dep
 }
 
 // What the weights are multiplied with: for each row the address of `depth` values, and of
-// `depth2` more that continue them elsewhere.
+// `depth2` more that continue them elsewhere. They meet the panel's k from `first` on; where that
+// is not 0 the sums start from zero.
 struct Operand {
     const float* const* rows;
     Index depth;
     const float* const* rows2 = nullptr;
     Index depth2 = 0;
+    Index first = 0;
 };
 
+alignas(64) inline constexpr float no_starts[4 * lanes] = {};
+
 // finish(first row, count, panel, sums) for every block of rows and every panel in [first, last);
-// row r's sums are at sums + r * w.width_of(panel) * lanes. Before the sums are made, ahead(first row, count, panel)
-// fetches what finish will want: it comes from the third cache while the multipliers are busy.
+// row r's sums are at sums + r * w.width_of(panel) * lanes. Before the sums are made,
+// ahead(first row, count, panel) fetches what finish will want: it comes from the third cache while
+// the multipliers are busy.
 template <int C, class Ahead, class Finish>
 inline void sweep(const Panels& w, Index first, Index last, Index rows, const Operand& a,
                   Ahead&& ahead, Finish&& finish) {
@@ -125,13 +130,15 @@ inline void sweep(const Panels& w, Index first, Index last, Index rows, const Op
     const Index blocks = (rows + most - 1) / most;
     for (Index j = first; j < last; ++j) {
         const float* panel = w.panel(j);
-        const Index second = a.depth + 1;  // vectors of a gate before those for rows2
+        // vectors of a gate before those for rows, and for rows2
+        const Index skipped = a.first + 1, second = skipped + a.depth;
         if (rows == 1 && j + 1 < last) {
             const float* both[] = {panel, w.panel(j + 1)};
+            const float* starts[] = {a.first ? no_starts : both[0], a.first ? no_starts : both[1]};
             const int width = w.width_of(j + 1);
             const Index mine = C * lanes, other = width * lanes;
-            product_pair_of<C, C>(width, a.rows[0], a.depth, both[0] + mine, both[1] + other, both,
-                                  sums);
+            product_pair_of<C, C>(width, a.rows[0], a.depth, both[0] + skipped * mine,
+                                  both[1] + skipped * other, starts, sums);
             if (a.depth2)
                 product_pair_of<C, C>(width, a.rows2[0], a.depth2, both[0] + second * mine,
                                       both[1] + second * other, nullptr, sums);
@@ -146,7 +153,8 @@ inline void sweep(const Panels& w, Index first, Index last, Index rows, const Op
             const Index from = rows * block / blocks, to = rows * (block + 1) / blocks;
             const int count = (int)(to - from);
             ahead(from, count, j);
-            product_of<most, C>(count, width, a.rows + from, a.depth, panel + size, panel, sums);
+            product_of<most, C>(count, width, a.rows + from, a.depth, panel + skipped * size,
+                                a.first ? no_starts : panel, sums);
             if (a.depth2)
                 product_of<most, C>(count, width, a.rows2 + from, a.depth2, panel + second * size,
                                     nullptr, sums);

@@ -44,14 +44,9 @@ def gradients(module: nn.RNNBase, x: Tensor, outputs: Callable[[Tensor], Tensor]
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
 @pytest.mark.parametrize("how", ["checkpoint", "hooks"])
-def test_gradients_read_the_saved_tensors_wherever_torch_put_them(
-    name: str, large: bool, how: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_gradients_read_the_saved_tensors_wherever_torch_put_them(name: str, how: str) -> None:
     """A checkpoint makes them anew; hooks may copy, offload or compress them."""
-    if large:
-        monkeypatch.setattr("recurra.fused._forward.LARGE", 0)
     x = torch.randn(9, 4, 5)
     found = []
     for module in pair(name):

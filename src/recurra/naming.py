@@ -12,6 +12,7 @@ from recurra.config import is_text
 from recurra.errors import DataError
 
 CLASSES = "classes"  # the fact that lists the classes of a run's sequences, where there are any
+STEP_SIZE = "numbers_a_step"  # the fact of a run on vectors, which are in files
 
 
 def default_folder(task: str, files: Sequence[str]) -> Path:
@@ -54,6 +55,12 @@ def as_command(
         else:
             words += [f"--{flag}", "none" if value is None else str(value)]
     return shlex.join(words)
+
+
+def answering_command(folder: str, fields: Sequence[str], facts: Mapping[str, Any]) -> str:
+    """What to ask of the run in `folder`, whose record has these facts, with an input's fields."""
+    given = ["FILE"] if STEP_SIZE in facts else [name.upper() for name in fields]
+    return " ".join(["recurra predict", folder, *given])
 
 
 def writing_commands(folder: str, facts: Mapping[str, Any]) -> list[str]:

@@ -59,8 +59,8 @@ class Prepared(Generic[Batch]):
 class Loss:
     """What one batch gives back to the loop."""
 
-    mean_nats: Tensor  # the scalar to differentiate: nats a token, averaged over the batch
-    tokens: int  # how many tokens that mean is over
+    mean_nats: Tensor  # the scalar to differentiate: nats a prediction, averaged over the batch
+    tokens: int  # how many predictions that mean is over; the task's `unit` says of what
     carried: Any = None  # state for the next batch: None or a (nested) tuple of detached tensors
 
 
@@ -94,6 +94,7 @@ class Task(Protocol):
 
     name: ClassVar[str]
     kind: ClassVar[str]  # of model: "language_model" is what the runtime opens
+    unit: ClassVar[str]  # what one prediction is about, as it is counted: token, word, example
     Config: ClassVar[type[Any]]  # frozen; nests `model`, `data`, `training: Training`
     Input: ClassVar[type[Any]]  # one example as a user gives it; the arguments of `predict`
     Answering: ClassVar[type[Any]]  # what may be asked of an answer; the flags of `predict`

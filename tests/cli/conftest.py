@@ -30,6 +30,7 @@ PROGRESS = Progress(
     grad_norm=0.75,
     clipped_share=0.12,
     tokens_per_second=12345.0,
+    unit="page",
     eta_seconds=754.0,
 )
 
@@ -68,7 +69,7 @@ class ToyEvaluating:
 
 
 class ToyTask:
-    name, kind = "toy", "toy"
+    name, kind, unit = "toy", "toy", "page"
     Config, Input, Answering, Evaluating = ToyConfig, ToyInput, ToyAnswering, ToyEvaluating
 
 
@@ -97,7 +98,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
     def trained(reason: str, **budget: Any) -> Any:
         training = {"steps": None, "epochs": None, "minutes": None, **budget}
-        record = SimpleNamespace(task="toy", kind="toy", config={"training": training})
+        record = SimpleNamespace(task="toy", kind="toy", config={"training": training}, facts={})
         figures = {"nats_per_token_stateful": 2.0}
         outcome = Outcome(reason, 1500, 96000, 754.0, 1200, figures)
         return SimpleNamespace(folder=Path("runs/toy run"), record=record, outcome=outcome)

@@ -52,9 +52,11 @@ def test_predict_reads_files_and_standard_input(
     assert main(["predict", run, "--file", str(table)]) == 0
     shown = [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()]
     assert shown == ['"quo', "ka"]  # in TSV a quote is a character like any other
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"one\ntwo\n")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"one\n\ntwo\n")))
     assert main(["predict", run, "-"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 2
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert err == "note: left out: 1 blank line.\n"
 
 
 def test_evaluate_shows_the_table_and_json_has_all_of_it(
@@ -80,18 +82,21 @@ def test_a_file_of_vectors_is_answered_sequence_by_sequence(
     x = np.random.default_rng(0).normal(size=(20, 4, 2))
     np.savez(path, x=x, y=np.arange(20) % 2)
     assert main(["train", "classify", path, "--out", folder, *SMALL]) == 0
-    capsys.readouterr()
+    shown = capsys.readouterr().out
+    assert f"recurra predict {folder} FILE\n" in shown
+    assert "20 steps, 320 examples in 0:0" in shown  # all 16 of the training part in each
+    assert " examples/s, " in shown
     assert main(["predict", folder, path]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 20
-    assert lines[7].endswith(f"{path}, example 7")
+    assert lines[7].endswith(f"{path}, example 8")
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.csv", b"name,label\nx,y\n", "has no column 'text'. It has: name, label."),
-        ("a.csv", b"text,label\nx\n", "line 2: 1 cells, and the header has 2."),
+        ("a.csv", b"text,label\nx\n", "line 2: 1 cell, and the header has 2."),
         ("a.npz", b"PK nonsense", "nothing is ever unpickled"),
         ("a-images-idx3-ubyte", b"\x00\x00\x08\x03", "is not an idx file of bytes in 3 dimensions"),
         ("a.csv", b"text,label\n\x00\x01,y\n", "is binary, not text"),

@@ -25,7 +25,7 @@ class One:
 
 def test_arguments_are_read_in_groups_of_the_fields() -> None:
     found = inputs.from_arguments(Pair, ["a.png", "1", "b.png", "2"])
-    assert found == [Pair("a.png", 1), Pair("b.png", 2)]
+    assert found == ([Pair("a.png", 1), Pair("b.png", 2)], 0)
 
 
 def test_an_odd_number_of_arguments_is_refused() -> None:
@@ -38,23 +38,25 @@ def test_an_odd_number_of_arguments_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("name", "text", "blank"),
     [
-        ("a.jsonl", '{"image": "a, b", "count": 1}\n\n{"count": 2, "image": "c"}\n'),
-        ("a.csv", 'count,image,more\n1,"a, b",x\n2,c,y\n'),
-        ("a.tsv", "image\tcount\na, b\t1\nc\t2\n"),
+        ("a.jsonl", '{"image": "a, b", "count": 1}\n\n{"count": 2, "image": "c"}\n', 1),
+        ("a.csv", 'count,image,more\n\n1,"a, b",x\n\n2,c,y\n', 2),
+        ("a.tsv", "image\tcount\na, b\t1\nc\t2\n", 0),
     ],
 )
-def test_files_are_read_by_field_name(tmp_path: Path, name: str, text: str) -> None:
+def test_files_are_read_by_field_name_and_blank_lines_counted(
+    tmp_path: Path, name: str, text: str, blank: int
+) -> None:
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
-    assert inputs.from_file(Pair, path) == [Pair("a, b", 1), Pair("c", 2)]
+    assert inputs.from_file(Pair, path) == ([Pair("a, b", 1), Pair("c", 2)], blank)
 
 
-def test_any_other_file_is_an_input_a_line(tmp_path: Path) -> None:
+def test_any_other_file_is_an_input_a_line_and_blank_lines_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "lines.txt"
-    path.write_bytes("first, é\r\n\nsecond".encode())
-    assert inputs.from_file(One, path) == [One("first, é"), One("second")]
+    path.write_bytes("first, é\r\n\n \r\nsecond".encode())
+    assert inputs.from_file(One, path) == ([One("first, é"), One("second")], 2)
 
 
 @pytest.mark.parametrize(
@@ -103,10 +105,12 @@ def stdin(data: bytes) -> io.TextIOWrapper:
 
 
 def test_standard_input_is_lines_or_json_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", stdin("first, é\r\nsec\u2028ond\n".encode()))
-    assert inputs.from_stdin(One) == [One("first, é"), One("sec\u2028ond")]
+    monkeypatch.setattr("sys.stdin", stdin("first, é\r\n\nsec\u2028ond\n".encode()))
+    assert inputs.from_stdin(One) == ([One("first, é"), One("sec\u2028ond")], 1)
     monkeypatch.setattr("sys.stdin", stdin(b'{"image": "a", "count": 3}\n'))
-    assert inputs.from_stdin(Pair) == [Pair("a", 3)]
+    assert inputs.from_stdin(Pair) == ([Pair("a", 3)], 0)
+    monkeypatch.setattr("sys.stdin", stdin(b""))
+    assert inputs.from_stdin(One) == ([], 0)
 
 
 def test_standard_input_that_is_not_text_or_is_closed_is_refused(
@@ -126,8 +130,12 @@ def test_standard_input_that_is_not_text_or_is_closed_is_refused(
 def test_a_table_that_is_none_and_json_too_deep_are_refused(tmp_path: Path) -> None:
     table = tmp_path / "a.csv"
     table.write_text("image,count\n" + "x" * 200_000 + ",1\n")  # Python's limit is 131,072
-    with pytest.raises(DataError, match=r"a\.csv is not a table: field larger"):
+    with pytest.raises(DataError) as caught:
         inputs.from_file(Pair, table)
+    assert str(caught.value) == (
+        f"{table} is not a table: a cell of more than 131,072 characters, the most that is read. "
+        "Is a quote never closed? Longer texts go into JSON lines (.jsonl)."
+    )
     deep = tmp_path / "a.jsonl"
     deep.write_text("[" * 100_000)
     with pytest.raises(DataError, match="line 1 is not JSON"):

@@ -166,7 +166,7 @@ def test_afterwards_it_says_the_best_figures_and_what_to_do_next(
     # 2 nats are 2 / ln 2 = 2.8854 bits and a perplexity of e² = 7.39
     best = "nats_per_token_stateful 2.0000 nats (2.8854 bits, perplexity 7.39)"
     assert f"best on the held-out part, at step 1,200: {best}\n" in shown
-    assert "1,500 steps, 96,000 tokens in 12:34 (budget spent)\n" in shown
+    assert "1,500 steps, 96,000 pages in 12:34 (budget spent)\n" in shown
     assert "the run is in runs/toy run\n" in shown
     assert "  recurra predict 'runs/toy run' TITLE PAGES\n" in shown
     assert "  recurra evaluate 'runs/toy run'\n" in shown

@@ -27,7 +27,7 @@ class Clock:
 
 # 2 nats: 2 / ln 2 = 2.8854 bits, e² = 7.39. 754 seconds: 12 minutes 34.
 STATE = (
-    "loss 2.0000 nats (2.8854 bits, perplexity 7.39), 12,345 tokens/s, learning rate 0.004, "
+    "loss 2.0000 nats (2.8854 bits, perplexity 7.39), 12,345 pages/s, learning rate 0.004, "
     "gradient norm 0.75, 12% of steps clipped"
 )
 PLACE = "step 1,200, epoch 1.50, 25% done, 12:34 left"

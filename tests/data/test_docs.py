@@ -11,7 +11,7 @@ from recurra.data.splits import FRACTIONS, MIN_HELD_OUT
 from recurra.data.token_file import IN_MEMORY_BYTES
 from recurra.errors import DataError
 from recurra.text.files import expand
-from recurra.text.reading import read_text
+from recurra.text.reading import chunks
 
 PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
 
@@ -29,7 +29,7 @@ def test_the_refusal_on_the_page_is_the_one_printed(
     (tmp_path / "input.txt").write_bytes("abc naïve".encode("latin-1"))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as caught:
-        read_text(expand(["input.txt"])[0])
+        list(chunks(expand(["input.txt"]), raw=False))
     assert str(caught.value) in " ".join(PAGE.split())
 
 

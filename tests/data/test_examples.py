@@ -94,7 +94,12 @@ def test_a_folder_a_class_has_a_file_an_example(tmp_path: Path) -> None:
         ("a.tsv", "title\tlabel\nx\ty\n", r"a\.tsv has no column 'text'\. It has: title, label"),
         ("a.csv", "text,lable\nx,y\n", r"no column 'label'.* Did you mean 'lable'\?"),
         ("a.csv", "", r"no column 'text'\. It has: none"),
-        ("a.csv", "text,label\nx,y\nz\n", r"a\.csv, line 3: 1 cells, and the header has 2"),
+        ("a.csv", "text,label\nx,y\nz\n", r"a\.csv, line 3: 1 cell, and the header has 2"),
+        (
+            "a.csv",
+            f"text,label\n{'x' * 131_073},y\n",  # one more than Python's limit
+            r"line 2: a cell of more than 131,072 characters.* Is a quote never closed\? Longer",
+        ),
         ("a.tsv", "text\tlabel\nx\ty\tz\n", r"a\.tsv, line 2: 3 cells, and the header has 2"),
         ("a.csv", 'text,label\n"x,y\n', r"a\.csv, line 2: unexpected end of data"),
         ("a.csv", "text,label\nx, \n", r"a\.csv, line 2: the label is empty"),
@@ -119,6 +124,21 @@ def test_a_line_of_another_form_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, "a.txt", "x\ty\nno tab\n")
     with pytest.raises(DataError, match=r"a\.txt, line 2: 'no tab' is not of the form"):
         from_rows(path, Columns(line="{text}\\t{label}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "text,label\n\nyes,y\r\n\r\nno,n\n"),
+        ("a.tsv", "text\tlabel\n\nyes\ty\n\nno\tn"),
+        ("a.jsonl", '\n{"text": "yes", "label": "y"}\n \n{"text": "no", "label": "n"}\n'),
+        ("a.txt", "\ny|yes\n\t\nn|no\n"),
+    ],
+)
+def test_blank_lines_are_left_out_and_counted(tmp_path: Path, name: str, text: str) -> None:
+    columns = Columns(line="{label}|{text}") if name == "a.txt" else Columns()
+    found = from_rows(written(tmp_path, name, text), columns)
+    assert (found.inputs, found.labels, found.left_out) == (["yes", "no"], ["y", "n"], 2)
 
 
 def test_a_row_without_text_is_left_out_and_counted(tmp_path: Path) -> None:

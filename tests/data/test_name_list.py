@@ -33,9 +33,9 @@ def test_a_last_line_without_an_end_is_a_name_and_so_is_the_first_of_the_next_fi
 def test_empty_lines_and_repeated_names_are_counted_in_a_note(tmp_path: Path) -> None:
     found = read(NameData(), [write(tmp_path, "Ann\n\n \nBob\nAnn\n")])
     assert found.names == ("Ann", "Bob", "Ann")
-    assert found.notes[0] == "2 empty lines are left out."
-    assert found.notes[1].startswith("1 of 3 names repeat another: a name counts as often as it")
-    assert read(NameData(), [write(tmp_path, "Ann\n\n")]).notes == ("1 empty line is left out.",)
+    assert found.notes[0] == "left out: 2 empty lines."
+    assert found.notes[1].startswith("repeated: 1 of 3 names. A name counts as often as it")
+    assert read(NameData(), [write(tmp_path, "Ann\n\n")]).notes == ("left out: 1 empty line.",)
 
 
 def test_without_files_the_names_are_our_own() -> None:
@@ -60,7 +60,7 @@ def test_files_without_columns_are_a_class_each(tmp_path: Path) -> None:
         ("MacKay", "Scottish"),
         ("Rossi", "Italian"),
     ]
-    assert "1 empty line is left out." in found.notes
+    assert "left out: 1 empty line." in found.notes
 
 
 def test_the_same_name_in_two_classes_is_no_repetition(tmp_path: Path) -> None:

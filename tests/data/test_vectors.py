@@ -59,7 +59,8 @@ X = np.zeros((2, 3, 1))
         ({"x": X[0], "lengths": np.array([4, -1]), "y": np.array([0, 1])}, "must be 0 or more"),
         ({"x": X[0], "lengths": np.array([1.5]), "y": np.array([0])}, "whole numbers"),
         ({"x": np.array([["a"]]), "y": np.array([0])}, "x must hold numbers, not <U1"),
-        ({"x": X + np.nan, "y": np.array([0, 1])}, "example 0: has values that are not finite"),
+        ({"x": X + np.nan, "y": np.array([0, 1])}, "example 1: has values that are not finite"),
+        ({"x": X[..., :0], "y": np.array([0, 1])}, "example 1: a step has no number in it"),
         ({"x": np.array([X, 1], object), "y": np.array([0])}, "nothing is ever unpickled"),
     ],
 )
@@ -110,7 +111,7 @@ def test_a_ts_line_is_a_sequence_whose_dimensions_are_columns(tmp_path: Path) ->
         (f"{HEADER}1,2:3:a\n", r"line 6: its dimensions have different lengths: 2, 1"),
         (f"{HEADER}1,?:3,4:a\n", r"line 6 has missing values \(\?\)"),
         (f"{HEADER}1,x:3,4:a\n", r"line 6: could not convert string to float: 'x'"),
-        (f"{HEADER}1,inf:3,4:a\n", r"example 0: has values that are not finite"),
+        (f"{HEADER}1,inf:3,4:a\n", r"example 1: has values that are not finite"),
         (f"{HEADER}a\n", r"line 6: its dimensions have different lengths: none"),
         (HEADER.replace("true", "false") + "1:2\n", "has no labels: its header says no"),
         (HEADER.replace("timeStamps false", "timeStamps true"), "has timestamps"),

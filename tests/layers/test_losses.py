@@ -87,6 +87,55 @@ def test_targets_or_masks_of_another_shape_are_an_error_with_both_shapes() -> No
         mean_nats(logits, targets, torch.ones(4, dtype=torch.bool))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_targets_of_another_type_are_an_error_that_says_which(dtype: torch.dtype) -> None:
+    logits, targets = drawn()
+    message = r"^targets must be int64 but are int32: use targets\.long\(\)\.$"
+    with pytest.raises(ShapeError, match=message):
+        mean_nats(logits.to(dtype), targets.int())
+
+
+@pytest.mark.parametrize("factor", [1.0, 3.0])
+def test_the_gradient_is_scaled_where_it_lies(factor: float) -> None:
+    """A second array as large as the logits is not written."""
+    logits, targets = drawn()
+    x = logits.float().reshape(12, 7).requires_grad_()
+    kept = []
+
+    def seen(saved: torch.Tensor) -> torch.Tensor:
+        kept.append(saved.data_ptr())
+        return saved
+
+    with torch.autograd.graph.saved_tensors_hooks(seen, lambda saved: saved):
+        loss = mean_nats(x, targets.reshape(12))
+    (gradient,) = torch.autograd.grad(factor * loss, x)
+    assert gradient.data_ptr() in kept
+
+
+def test_a_graph_that_is_kept_gives_the_same_gradient_every_time() -> None:
+    logits, targets = drawn()
+    for factor in (1.0, 3.0):
+        x = logits.float().reshape(12, 7).requires_grad_()
+        loss = factor * mean_nats(x, targets.reshape(12))
+        alone, again, third = (torch.autograd.grad(loss, x, retain_graph=True)[0] for _ in range(3))
+        assert torch.equal(alone, again)
+        for _ in range(3):  # a leaf adds them up in its own array
+            loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        assert x.grad is not None
+        torch.testing.assert_close(x.grad, 3 * alone, rtol=1e-6, atol=0)  # float32's rounding
+        assert torch.equal(third, alone)
+
+
+def test_several_gradients_at_once_are_those_of_each_alone() -> None:
+    logits, targets = drawn()
+    x = logits.float().requires_grad_()
+    loss = mean_nats(x, targets)
+    factors = torch.tensor([1.0, -2.0])
+    (alone,) = torch.autograd.grad(loss, x, retain_graph=True)
+    (both,) = torch.autograd.grad(loss, x, factors, is_grads_batched=True)
+    torch.testing.assert_close(both, factors[:, None, None, None] * alone, rtol=0, atol=0)
+
+
 def test_logits_in_any_layout_and_targets_that_do_not_count_are_torch_s() -> None:
     targets = torch.tensor([1, -1, 2, -1, 3, 0])
     found = []

@@ -144,6 +144,25 @@ def test_what_stands_in_the_padding_changes_nothing_not_even_nan() -> None:
     assert all(torch.equal(a.cell, b.cell) for a, b in zip(finals, clean_finals, strict=True))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("units", [6, 192], ids=["small", "large"])  # large: torch's products
+def test_what_stands_in_the_padding_changes_no_gradient_while_it_is_finite(
+    dtype: torch.dtype, units: int
+) -> None:
+    made = Stack(LSTMCell(), IN, units, bidirectional=True).to(dtype)
+    lengths = torch.tensor([T, 1, 2])
+    found = []
+    for value in (0.0, 1e30):
+        x = inputs().to(dtype)
+        for b, length in enumerate(lengths.tolist()):
+            x[length:, b] = value
+        x.requires_grad_()
+        loss = made(x, lengths=lengths)[0].square().sum()
+        found.append(torch.autograd.grad(loss, [x, *made.parameters()]))
+    for clean, spoiled in zip(*found, strict=True):
+        assert torch.equal(clean, spoiled)
+
+
 @pytest.mark.parametrize("name", cells.names())
 @pytest.mark.parametrize("symbols", [3, 40], ids=["table", "rows"])
 def test_ids_give_what_their_embeddings_give_values_and_gradients(name: str, symbols: int) -> None:

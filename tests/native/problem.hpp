@@ -28,7 +28,7 @@ struct Problem {
     std::vector<Index> lengths, ids;
     Floats x, input, ih, hh, hn, bias, bias_hn, h0, c0, d_outputs, d_hN, d_cN;
     Floats outputs, hN, cN, gates, extra, d_h0, d_c0;
-    Floats h_before, d_input, d_ih, d_hh, d_hn, d_bias, d_bias_hn;
+    Floats d_input, d_ih, d_hh, d_hn, d_bias, d_bias_hn;
 
     explicit Problem(const Case& one, unsigned seed) : it(one), GH(gates_of(one.cell) * one.H) {
         Random random{std::mt19937_64(seed)};
@@ -64,7 +64,6 @@ struct Problem {
         cN.assign(c0.size(), -1), d_c0 = cN;
         gates.assign(kept ? steps * (std::size_t)GH : 0, -1);
         extra.assign(kept && gated ? steps * H : 0, -1);
-        h_before.assign(steps * H, -1);
         d_input.assign(input.size(), -1), d_ih.assign(ih.size(), -1);
         d_hh.assign(hh.size(), -1), d_hn.assign(hn.size(), -1);
         d_bias.assign(bias.size(), -1), d_bias_hn.assign(bias_hn.size(), -1);
@@ -105,7 +104,6 @@ private:
         job.d_outputs = d_outputs.data(), job.d_outputs_at = job.outputs_at;
         job.d_hN = d_hN.data(), job.d_cN = some(d_cN);
         job.d_h0 = d_h0.data(), job.d_c0 = some(d_c0);
-        job.h_before = h_before.data();
         job.d_input = some(d_input), job.d_weight_ih = some(d_ih);
         job.d_weight_hh = d_hh.data(), job.d_weight_hn = some(d_hn);
         job.d_bias = d_bias.data(), job.d_bias_hn = some(d_bias_hn);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch.nn.utils import parametrizations
 
 import recurra
 import recurra.nn as ours
+from recurra import fused, kernels
 
 # torch's own word on the projected layer
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported:UserWarning")
@@ -54,6 +56,18 @@ def test_exactly_torch_s_classes_are_swapped_and_the_others_are_named() -> None:
     assert "proj_size" in result.skipped["projected"]
 
 
+class Small(nn.Module):
+    """A recurrent layer and one behind it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.head = nn.LSTM(5, 7), nn.Linear(7, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.head(self.rnn(x)[0])
+        return found
+
+
 def test_the_model_computes_what_it_computed_before() -> None:
     model = Model()
     ids = torch.randint(0, 11, (6, 4))
@@ -84,6 +98,43 @@ def test_restore_makes_the_classes_torch_s_again() -> None:
     recurra.accelerate(model)
     assert recurra.restore(model).swapped == {"rnn": "torch.nn.RNN", "deep.1": "torch.nn.LSTM"}
     assert [type(module) for module in model.modules()] == kinds
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of torch.jit.script
+def test_a_model_is_scripted_after_restore() -> None:
+    model, x = Small(), torch.randn(4, 3, 5)
+    recurra.accelerate(model)
+    found = model(x)
+    with pytest.raises(torch.jit.frontend.NotSupportedError):
+        torch.jit.script(model)
+    recurra.restore(model)
+    scripted = torch.jit.script(model)
+    # float32 sums of some ten terms in another order
+    torch.testing.assert_close(scripted(x), found, rtol=0, atol=2e-6)
+
+
+@pytest.mark.slow
+# Dynamo's own, while it looks into our functions
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_compiled_model_runs_the_kernels_unless_dynamo_may_trace_recurrent_layers(
+    traced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, x, calls = Small(), torch.randn(4, 3, 5), []
+    expected = model(x)
+    recurra.accelerate(model)
+    run = fused.run
+
+    def counted(*arguments: Any) -> Any:
+        calls.append(1)
+        return run(*arguments)
+
+    monkeypatch.setattr(fused, "run", counted)
+    torch._dynamo.reset()
+    with torch._dynamo.config.patch(allow_rnn=traced):
+        found = torch.compile(model, backend="eager", fullgraph=traced)(x)
+    torch.testing.assert_close(found, expected, rtol=0, atol=5e-6)  # sums in another order
+    assert len(calls) == (0 if traced or kernels.why_missing() else 1)
 
 
 def test_accelerating_twice_changes_nothing_more() -> None:

@@ -27,13 +27,10 @@ def pair(name: str, *sizes: int, **options: bool) -> tuple[nn.RNNBase, nn.RNNBas
 
 
 @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
-@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
 def test_gradients_that_are_one_number_or_turned_or_of_one_direction_are_torchs(
-    name: str, large: bool, monkeypatch: pytest.MonkeyPatch
+    name: str,
 ) -> None:
     """A sum gives one number for all outputs, a transpose rows that lie elsewhere."""
-    if large:
-        monkeypatch.setattr("recurra.fused._forward.LARGE", 0)
     x = torch.randn(9, 4, 5)
     weight = torch.randn(4, 9, 14)
     losses: list[Callable[[Tensor], Tensor]] = [
@@ -54,10 +51,39 @@ def test_gradients_that_are_one_number_or_turned_or_of_one_direction_are_torchs(
             torch.testing.assert_close(own.grad, one.grad, rtol=1e-5, atol=GRADIENT)
 
 
-def test_a_small_layers_gradients_have_the_same_bits_at_any_number_of_threads() -> None:
+# Past the rows and the depth that the products take at once, and the tokens of a sum's chunk; many
+# steps of few sequences, where only the products are shared out.
+SIZES = {"LSTM": (70, 150, 5, 60), "GRU": (20, 450, 7, 45), "RNN": (530, 70, 1, 600)}
+
+
+@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["one", "both"])
+def test_layers_larger_than_any_block_have_torchs_values_and_gradients_in_float64(
+    name: str, bidirectional: bool
+) -> None:
+    size, hidden, batch, steps = SIZES[name]
+    mine = getattr(ours, name)(size, hidden, bidirectional=bidirectional)
+    theirs = getattr(nn, name)(size, hidden, bidirectional=bidirectional).double()
+    theirs.load_state_dict(mine.state_dict())
+    given = torch.randn(steps, batch, size)
+    weight = torch.randn(steps, batch, hidden * (1 + bidirectional))
     found = []
-    _, mine = pair("GRU", 20, 40)
-    x = torch.randn(30, 13, 20)
+    for module in (mine, theirs):
+        dtype = next(module.parameters()).dtype
+        x = given.to(dtype, copy=True).requires_grad_()
+        out = module(x)[0]
+        (out * weight.to(dtype)).sum().backward()
+        found.append([out, x.grad, *(one.grad for one in module.parameters())])
+    for one, expected in zip(*found, strict=True):
+        # float32 sums of some hundred terms, through tens to hundreds of steps
+        distance = (one.double() - expected).norm() / expected.norm()
+        assert distance < 3e-6
+
+
+def test_gradients_have_the_same_bits_at_any_number_of_threads() -> None:
+    found = []
+    _, mine = pair("GRU", 20, 140)
+    x = torch.randn(50, 13, 20)
     threads = torch.get_num_threads()
     try:
         for count in (1, 2, 3):

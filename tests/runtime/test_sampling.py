@@ -178,7 +178,7 @@ def test_a_prompt_starts_from_nothing_unless_a_context_is_given(random_model: Ma
 def test_unknown_words_of_a_prompt_are_noted(bigram_of: BigramOf) -> None:
     model = bigram_of(fit("word", ["one two\n"]), np.full((4, 4), 0.25))
     (one,) = sample(model, "one seven", length=1)
-    assert one.notes == ("the prompt has 1 symbols unknown to the model: 'seven'",)
+    assert one.notes == ("the prompt has 1 symbol unknown to the model: 'seven'",)
 
 
 def test_no_length_draws_nothing(bigram: LanguageModel) -> None:

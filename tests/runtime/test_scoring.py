@@ -111,7 +111,7 @@ def test_a_stream_is_the_score_of_its_text_however_it_is_cut(
 
 
 def test_a_stream_of_one_token_leaves_nothing_to_predict(bigram: LanguageModel) -> None:
-    with pytest.raises(DataError, match="1 tokens leave nothing to predict: at least 2"):
+    with pytest.raises(DataError, match="1 token, and at least 2 are needed to predict one"):
         evaluate_stream(bigram, np.array([1]))
     assert evaluate_stream(bigram, np.array([1]), context="\n").tokens == 1
 
@@ -152,7 +152,7 @@ def test_one_window_has_no_standard_error(bigram: LanguageModel) -> None:
 @pytest.mark.parametrize(
     ("asked", "error", "message"),
     [
-        ({"window": 3}, DataError, "3 tokens are too few for windows of 3: 4 are needed"),
+        ({"window": 3}, DataError, "3 tokens, and windows of 3 need at least 4"),
         ({"window": 0}, ConfigError, "window = 0: must be 1 or more"),
         ({"count": 0}, ConfigError, "count = 0: must be 1 or more"),
     ],

@@ -177,11 +177,25 @@ def test_repeated_inputs_are_left_out_of_the_figures_where_asked(
     assert run.evaluate().tokens == 3
     new = run.evaluate(repeated=False)
     assert (new.split, new.tokens) == ("the test part, without repeated inputs", 2)
-    left_out = "1 of 3 examples left out: their input stands in the training part."
+    left_out = "left out: 1 of 3 examples, whose input stands in the training part."
     assert new.notes[0] == left_out
     assert run.evaluate(str(test), repeated=False).notes[0] == left_out
     with pytest.raises(DataError, match="every input in it stands in the training part"):
         run.evaluate(split="train", repeated=False)
+
+
+@pytest.mark.parametrize(("lowercase", "left"), [(False, 2), (True, 1)])
+def test_inputs_that_are_read_as_the_same_are_repeated_ones(
+    words: Path, tmp_path: Path, lowercase: bool, left: int
+) -> None:
+    _, text = words.read_text().splitlines()[1].split("\t")
+    test = tmp_path / "test.tsv"
+    test.write_text(f"label\ttext\nTavi\t{text.upper()}\nOlem\tnever\n")
+    settings = {**SMALL, "train_fraction": 1.0, "valid_fraction": 0.0, "test_file": str(test)}
+    run = recurra.train(
+        "classify", words, out=tmp_path / "run", steps=1, lowercase=lowercase, **settings
+    )
+    assert run.evaluate(repeated=False).tokens == left
 
 
 def test_shares_are_those_of_each_class_and_do_not_move_with_the_seed(
@@ -297,6 +311,28 @@ def test_lower_case_and_the_cut_are_kept_in_answers(words: Path, tmp_path: Path)
     assert one.ranked == upper.ranked == longer.ranked
 
 
+@pytest.mark.parametrize(
+    ("tokens", "texts", "kept"),
+    [
+        ("char", ("abX", "bcX", "aX"), ["a", "b", "c", "X"]),
+        ("word", ("a b X", "b c X", "a X"), ["a", "b", "c", "X"]),
+        ("word", ("a\tb X", "b  c X", "a b"), ["a", "b", "c"]),
+    ],
+)
+def test_the_vocabulary_is_of_what_is_read_before_the_cut(
+    tmp_path: Path, tokens: str, texts: tuple[str, ...], kept: list[str]
+) -> None:
+    path = tmp_path / "a.jsonl"
+    lines = [json.dumps({"text": text, "label": f"{row}"}) for row, text in enumerate(texts)]
+    path.write_text("\n".join(lines))
+    whole = {"train_fraction": 1.0, "valid_fraction": 0.0, "min_count": 1}
+    task = load("classify")
+    config = recurra.config.updated(task.Config(), {"tokens": tokens, "seq_len": 2, **whole})
+    vocabulary = task.prepare(config, [str(path)], Streams(0)).assets.tokenizer.vocabulary
+    special = {"\ufffd", "<unk>", "<eos>"}
+    assert set(vocabulary.symbols) - special == set(kept)
+
+
 def test_from_a_run_keeps_its_labels_and_symbols_and_adds_rows(words: Path, tmp_path: Path) -> None:
     old = recurra.train("classify", words, out=tmp_path / "old", steps=3, **SMALL)
     more = tmp_path / "more.tsv"
@@ -352,7 +388,7 @@ def test_a_class_with_one_example_is_learned_from_and_said(words: Path, tmp_path
 def test_examples_with_nothing_to_read_are_left_out_and_counted(words: Path) -> None:
     words.write_text(words.read_text() + "Tavi\t \n")
     prepared = load("classify").prepare(load("classify").Config(), [str(words)], Streams(0))
-    assert "1 examples with nothing to read were left out." in prepared.notes
+    assert "left out: 1 example with nothing to read." in prepared.notes
 
 
 @pytest.mark.parametrize(
@@ -384,9 +420,9 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
 
 def test_inputs_that_cannot_be_answered_are_named(words: Path, tmp_path: Path) -> None:
     run = recurra.train("classify", words, out=tmp_path / "run", steps=1, **SMALL)
-    with pytest.raises(DataError, match="input 1: is empty: there is nothing to read"):
+    with pytest.raises(DataError, match="input 2: is empty: there is nothing to read"):
         run.predict(["a", " "])
-    with pytest.raises(DataError, match="input 0: this run reads text, not ndarray"):
+    with pytest.raises(DataError, match="input 1: this run reads text, not ndarray"):
         run.predict([np.zeros((2, 2))])
     with pytest.raises(ConfigError, match="top_k = 0: must be 1 or more"):
         run.predict(["a"], top_k=0)
@@ -419,6 +455,31 @@ def test_damaged_labels_are_a_run_error(waves: Path, tmp_path: Path, damage: byt
     (run.folder / "labels.json").write_bytes(damage)
     with pytest.raises(RunError, match=r"labels\.json is damaged"):
         run.predict([np.zeros((2, 2))])
+
+
+def test_labels_with_a_shift_of_vectors_beside_a_tokenizer_are_a_run_error(
+    words: Path, tmp_path: Path
+) -> None:
+    run = recurra.train("classify", words, out=tmp_path / "run", steps=1, **SMALL)
+    path = run.folder / "labels.json"
+    values = {**json.loads(path.read_text()), "shift": [0.0], "spread": [1.0]}
+    path.write_text(json.dumps(values))
+    with pytest.raises(
+        RunError, match=r"labels\.json is damaged: it has the shift of a run on vec"
+    ):
+        run.predict(["makiro"])
+
+
+def test_sequences_of_two_widths_are_refused_by_their_places(tmp_path: Path) -> None:
+    for width in (2, 3):
+        x = np.arange(2.0 * width).reshape(2, 1, width)
+        np.savez(tmp_path / f"{width}.npz", x=x, y=np.array([0, 1]))
+    files = [str(tmp_path / f"{width}.npz") for width in (2, 3)]
+    message = r"3\.npz, example 1: a step has 3 numbers, and 2 in .*2\.npz, example 1"
+    with pytest.raises(DataError, match=message):
+        recurra.train(
+            "classify", *files, out=tmp_path / "run", train_fraction=1.0, valid_fraction=0.0
+        )
 
 
 def test_labels_that_are_numbers_are_in_their_order_and_the_scale_is_kept(

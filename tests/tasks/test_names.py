@@ -258,12 +258,15 @@ def test_a_name_of_thousands_of_letters_is_trained_on_where_that_is_asked_for(
     assert run.outcome.tokens == 3 * (5001 + 3 + 3)  # three steps, each all three names
 
 
-def test_a_name_with_a_letter_never_seen_is_refused(names: Path, tmp_path: Path) -> None:
+def test_a_name_with_a_letter_never_seen_is_refused_by_name(names: Path, tmp_path: Path) -> None:
     run = recurra.train("names", names, out=tmp_path / "run", steps=1, **SMALL)
     other = tmp_path / "other.txt"
-    other.write_text("Zoë\n")
-    with pytest.raises(DataError, match="the model has no symbol for 'Z'"):
+    other.write_text("ann\nZoë\nZara\n")
+    with pytest.raises(DataError) as caught:
         run.evaluate(other)
+    assert str(caught.value).startswith(
+        "the name 'Zoë' has 'Z' (U+005A) (as has 1 more name), which was in none of the names"
+    )
     with pytest.raises(ConfigError, match="ask it with sample or score"):
         run.predict(["ann"])
 

@@ -129,6 +129,26 @@ def test_evaluate_on_a_file_counts_its_words_and_its_right_tags(tmp_path: Path) 
     assert result.figures["accuracy"] == 0.5
 
 
+def test_all_sentences_are_those_of_the_three_parts(tmp_path: Path) -> None:
+    data = _file(tmp_path / "verbs.conll", VERBS * 8)
+    run = recurra.train("tag", data, out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
+    parts = [run.evaluate(split=name) for name in ("train", "valid", "test")]
+    result = run.evaluate(split="all")
+    assert (result.split, result.unit) == ("all sentences", "word")
+    assert result.tokens == sum(part.tokens for part in parts)
+    right = sum(part.tokens * part.figures["accuracy"] for part in parts)
+    # sums of whole numbers, divided in float64
+    assert abs(result.figures["accuracy"] * result.tokens - right) < 1e-9
+
+
+def test_the_embedding_of_a_letter_never_seen_is_zero_and_stays_so(tmp_path: Path) -> None:
+    run = recurra.train("tag", out=tmp_path / "run", steps=5, **SMALL, watcher=Quiet())
+    weights = store.read_tensors(run.folder / store.MODEL)
+    assert not weights["letters.weight"][0].any()
+    assert weights["letters.weight"][1:].all()
+    assert weights["words.weight"][0].any()
+
+
 def test_tags_that_break_their_scheme_are_repaired_and_counted(tmp_path: Path) -> None:
     # 20 sentences by bio; in one of them a span begins with I, twice
     good, bad = "Ann B-P\nsleeps O\n\n" * 20, "Ann I-P\nand O\nBob I-P\n"
@@ -137,10 +157,12 @@ def test_tags_that_break_their_scheme_are_repaired_and_counted(tmp_path: Path) -
         "tag", _file(tmp_path / "x.conll", good + bad), out=tmp_path / "run", steps=1,
         train_fraction=1.0, valid_fraction=0.0, **SMALL, watcher=watcher,
     )  # fmt: skip
-    assert any(note.startswith("2 tags break the bio scheme") for note in watcher.notes)
+    assert any(
+        note.startswith("2 tags against the rules of the bio scheme") for note in watcher.notes
+    )
     result = run.evaluate(_file(tmp_path / "bad.conll", bad))
     assert result.notes == (
-        "2 tags break the bio scheme: their spans are read as conlleval reads them.",
+        "2 tags against the rules of the bio scheme: spans are read as conlleval reads them.",
     )
 
 

@@ -42,15 +42,31 @@ def test_a_named_utf8_passes_over_the_mark(tmp_path: Path) -> None:
     assert read_text(a_file(tmp_path, b"\xef\xbb\xbfabc"), "UTF8") == "abc"
 
 
-def test_other_bytes_are_refused_with_their_offset_and_both_ways_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("raw", "advice"),
+    [
+        (None, "Give --encoding NAME (latin-1, cp1252, gb18030, …)."),
+        (
+            False,
+            "Give --encoding NAME (latin-1, cp1252, gb18030, …), or learn it as bytes: "
+            "--tokens byte.",
+        ),
+    ],
+)
+def test_other_bytes_are_refused_with_their_offset_and_bytes_advised_only_where_they_can_be_learned(
+    tmp_path: Path, raw: bool | None, advice: str
+) -> None:
     path = a_file(tmp_path, "abc naïve".encode("latin-1"))
     with pytest.raises(DataError) as caught:
-        read_text(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path} is not UTF-8: byte 0xef at offset 6 ")
-    assert "--encoding NAME" in message
-    assert "--tokens byte" in message
-    assert "\n" not in message
+        list(chunks([path], raw=raw))
+    assert str(caught.value) == (
+        f"{path} is not UTF-8: byte 0xef at offset 6 (invalid continuation byte). {advice}"
+    )
+    path = a_file(tmp_path, b"ab\0")
+    with pytest.raises(DataError) as caught:
+        list(chunks([path], raw=raw))
+    as_bytes = "" if raw is None else " To learn it byte by byte: --tokens byte."
+    assert str(caught.value) == (f"{path} is binary, not text: a NUL byte at offset 2.{as_bytes}")
 
 
 @pytest.mark.parametrize("before", [0, 3, BLOCK_BYTES - 1, BLOCK_BYTES + 7])

@@ -117,6 +117,7 @@ class Parity:
 
     name: ClassVar[str] = "parity"
     kind: ClassVar[str] = "classifier"
+    unit: ClassVar[str] = "example"
     carry = False  # as the config says; `fit` puts it here
     Config: ClassVar[type[Any]] = Config
     Input: ClassVar[type[Any]] = Data

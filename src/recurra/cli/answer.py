@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from recurra.cli import inputs
 from recurra.cli.flags import flag, switch, with_settings
 from recurra.config import Option, options
 from recurra.errors import ConfigError
+from recurra.results import counted
 
 AsJson = Annotated[bool, switch("JSON instead, one object a line", name="--json")]
 
@@ -53,7 +55,10 @@ def predict_verb(folder: str | None) -> Callable[..., int]:
         ],
         file: Annotated[
             str | None,
-            flag("inputs from a .jsonl, .csv or .tsv file by field name, or a line each"),
+            flag(
+                "inputs from a .jsonl, .csv or .tsv file by field name, or a line each; "
+                "blank lines are left out"
+            ),
         ] = None,
         json_: AsJson = False,
         **asked: Any,
@@ -65,12 +70,14 @@ def predict_verb(folder: str | None) -> Callable[..., int]:
         if (file is not None) == bool(given):
             raise ConfigError("predict needs INPUT arguments, - or --file F; one of the three.")
         if given == ("-",):
-            examples = inputs.from_stdin(kind)
+            read = inputs.from_stdin(kind)
         elif file is not None:
-            examples = inputs.from_file(kind, Path(file))
+            read = inputs.from_file(kind, Path(file))
         else:
-            examples = inputs.from_arguments(kind, given)
-        for answer in opened.predict(examples, **asked):
+            read = inputs.from_arguments(kind, given)
+        if read.blank:  # on stderr: stdout has an answer an input, and a program may count them
+            print(f"note: left out: {counted(read.blank, 'blank line')}.", file=sys.stderr)
+        for answer in opened.predict(read.examples, **asked):
             shown = answer.json() if json_ and hasattr(answer, "json") else answer
             print(json.dumps(shown, ensure_ascii=False) if json_ else shown)
         return 0

@@ -14,6 +14,7 @@ import numpy as np
 from recurra import __version__, kernels
 from recurra.cli.flags import switch
 from recurra.data.token_file import cache_folder
+from recurra.results import counted
 
 # what each optional package is for, and the extra that brings it
 EXTRAS = {
@@ -90,7 +91,7 @@ def _machine() -> dict[str, Any]:
     """Devices, threads and instruction sets, as NumPy and (where it is there) torch see them."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     asked = os.environ.get("OMP_NUM_THREADS", "not set")
-    threads = [f"{cores} cores for this process, OMP_NUM_THREADS {asked}"]
+    threads = [f"{counted(cores or 1, 'core')} for this process, OMP_NUM_THREADS {asked}"]
     simd = np.show_config(mode="dicts")["SIMD Extensions"]
     sets = [f"NumPy: {' '.join([*simd['baseline'], *simd['found']])}"]
     devices = [f"cpu ({platform.machine()})"]

@@ -11,15 +11,23 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, NamedTuple, get_type_hints
 
 from recurra.config import from_json
+from recurra.data.examples import no_table
 from recurra.errors import ConfigError, DataError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
-def from_arguments(kind: type[Any], words: Sequence[str]) -> list[Any]:
+class Given(NamedTuple):
+    """Examples, and how many blank lines between them were left out."""
+
+    examples: list[Any]
+    blank: int = 0
+
+
+def from_arguments(kind: type[Any], words: Sequence[str]) -> Given:
     """Examples from arguments in groups of the Input's fields; ConfigError for an odd number."""
     names = _names(kind)
     if len(words) % len(names):
@@ -29,32 +37,33 @@ def from_arguments(kind: type[Any], words: Sequence[str]) -> list[Any]:
             "are not a whole number of inputs."
         )
     groups = (words[start : start + len(names)] for start in range(0, len(words), len(names)))
-    return [
-        _example(kind, dict(zip(names, group, strict=True)), "the arguments") for group in groups
-    ]
+    return Given(
+        [_example(kind, dict(zip(names, group, strict=True)), "the arguments") for group in groups]
+    )
 
 
-def from_file(kind: type[Any], path: Path) -> list[Any]:
+def from_file(kind: type[Any], path: Path) -> Given:
     """Examples from JSON lines, CSV or TSV with a header, or any other text a line each."""
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             if path.suffix in SEPARATORS:
-                return list(_table(kind, lines, SEPARATORS[path.suffix], str(path)))
-            return list(_lines(kind, lines, str(path), json_lines=path.suffix == ".jsonl"))
+                return _counted(_table(kind, lines, SEPARATORS[path.suffix], str(path)))
+            return _counted(_lines(kind, lines, str(path), json_lines=path.suffix == ".jsonl"))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise DataError(f"{path} is not UTF-8 text: byte 0x{byte:02x} ({error.reason}).") from None
     except csv.Error as error:
-        raise DataError(f"{path} is not a table: {error}.") from None
+        raise DataError(f"{path} is not a table: {no_table(error)}") from None
 
 
-def from_stdin(kind: type[Any]) -> list[Any]:
+def from_stdin(kind: type[Any]) -> Given:
     """Examples from standard input: JSON lines where the first begins with {, else a line each."""
     text = stdin_text()
     json_lines = text.lstrip().startswith("{")
-    return list(_lines(kind, text.split("\n"), "standard input", json_lines))
+    lines = text.removesuffix("\n").split("\n") if text else []
+    return _counted(_lines(kind, lines, "standard input", json_lines))
 
 
 def stdin_text() -> str:
@@ -73,22 +82,34 @@ def stdin_text() -> str:
         ) from None
 
 
+def _counted(found: Iterable[Any]) -> Given:
+    every = list(found)
+    kept = [one for one in every if one is not None]
+    return Given(kept, len(every) - len(kept))
+
+
 def _table(kind: type[Any], lines: Iterable[str], separator: str, where: str) -> Iterator[Any]:
+    """An example a row, None for a blank line."""
     # what a tab separates needs no quotes: a quote is a character there
     quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-    rows = csv.DictReader(lines, delimiter=separator, quoting=quoting)
-    names = _names(kind)
-    if missing := [name for name in names if name not in (rows.fieldnames or [])]:
+    rows = csv.reader(lines, delimiter=separator, quoting=quoting)
+    header, names = next(rows, []), _names(kind)
+    if missing := [name for name in names if name not in header]:
         raise DataError(
             f"{where} has no column {missing[0]!r}. Its header must name {', '.join(names)}."
         )
     for row in rows:
-        if any(row[name] is None for name in names):
-            raise DataError(f"{where}, line {rows.line_num}: fewer cells than the header has.")
-        yield _example(kind, {name: row[name] for name in names}, f"{where}, line {rows.line_num}")
+        here = f"{where}, line {rows.line_num}"
+        if not row:
+            yield None
+            continue
+        if len(row) < len(header):
+            raise DataError(f"{here}: fewer cells than the header has.")
+        yield _example(kind, {name: row[header.index(name)] for name in names}, here)
 
 
 def _lines(kind: type[Any], lines: Iterable[str], where: str, json_lines: bool) -> Iterator[Any]:
+    """An example a line, None for a blank one."""
     names = _names(kind)
     if not json_lines and len(names) > 1:
         raise DataError(
@@ -96,6 +117,7 @@ def _lines(kind: type[Any], lines: Iterable[str], where: str, json_lines: bool) 
         )
     for number, line in enumerate(lines, start=1):
         if not (text := line.rstrip("\r\n")).strip():
+            yield None
             continue
         here = f"{where}, line {number}"
         if not json_lines:

@@ -14,8 +14,9 @@ from recurra.cli.bar import Bar
 from recurra.cli.flags import flag, with_settings
 from recurra.config import from_json, options
 from recurra.errors import ConfigError, unknown
-from recurra.naming import writing_commands
+from recurra.naming import answering_command, writing_commands
 from recurra.recipe import task_of
+from recurra.results import counted
 from recurra.training import words
 from recurra.training.budget import longer
 from recurra.training.lines import Lines
@@ -23,6 +24,7 @@ from recurra.training.settings import Training
 
 if TYPE_CHECKING:
     from recurra.api import Run
+    from recurra.task import Task
 
 INTERRUPTED = 130  # the exit code of a run that Ctrl-C ended, saved or not
 ENDED = {"budget": "budget spent", "early stop": "stopped early: no longer getting better"}
@@ -119,12 +121,15 @@ def _watcher() -> Bar | Lines:
 
 def _closing(run: Run) -> int:
     """Says what came out and what can be done with it now; the exit code."""
+    from recurra import tasks
+
     folder = shlex.quote(str(run.folder))
+    task = tasks.load(run.record.task)
     outcome = run.outcome
     assert outcome is not None  # it was this process that trained
     print(
-        f"{outcome.steps:,} steps, {outcome.tokens:,} tokens in {words.duration(outcome.seconds)}"
-        f" ({ENDED.get(outcome.reason, outcome.reason)})"
+        f"{counted(outcome.steps, 'step')}, {counted(outcome.tokens, task.unit)} in "
+        f"{words.duration(outcome.seconds)} ({ENDED.get(outcome.reason, outcome.reason)})"
     )
     if outcome.figures:
         best = f"best on the held-out part, at step {outcome.best_step:,}"
@@ -136,19 +141,17 @@ def _closing(run: Run) -> int:
         return INTERRUPTED
     print(f"the run is in {run.folder}")
     print("try next:")
-    for line in _next_commands(run, folder):
+    for line in _next_commands(run, folder, task):
         print(f"  {line}")
     return 0
 
 
-def _next_commands(run: Run, folder: str) -> list[str]:
+def _next_commands(run: Run, folder: str, task: Task) -> list[str]:
     if run.record.kind == runtime.KIND:
         asking = writing_commands(folder, run.record.facts)
     else:
-        from recurra import tasks
-
-        fields = dataclasses.fields(tasks.load(run.record.task).Input)
-        asking = [" ".join(["recurra predict", folder, *(item.name.upper() for item in fields)])]
+        fields = [item.name for item in dataclasses.fields(task.Input)]
+        asking = [answering_command(folder, fields, run.record.facts)]
     training, outcome = from_json(Training, run.record.config["training"]), run.outcome
     assert outcome is not None
     budget = longer(training, outcome.steps, outcome.seconds)

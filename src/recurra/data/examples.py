@@ -13,14 +13,17 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from recurra.data.line_form import LineForm
 from recurra.errors import DataError, did_you_mean
+from recurra.results import counted
 from recurra.text.reading import read_text
 
 TABLES = (".csv", ".tsv")
 JSON_LINES = (".jsonl", ".ndjson")
+
+Row: TypeAlias = tuple[Mapping[str, Any] | None, int]
 
 
 class _Tabs(csv.excel_tab):
@@ -86,6 +89,8 @@ def is_rows(path: Path, columns: Columns) -> bool:
 def from_rows(path: Path, columns: Columns) -> Examples:
     """A row an example: CSV and TSV with a header, JSON lines, or lines of the stated form.
 
+    A blank line and a row whose text is blank are left out and counted.
+
     CSV may quote cells as RFC 4180 says; in TSV a quote is a character like any other. Raises
     DataError naming file and line for a missing column, a row with more or fewer cells than the
     header, a cell that is no text, and a label that is empty.
@@ -93,7 +98,10 @@ def from_rows(path: Path, columns: Columns) -> Examples:
     text = read_text(path, columns.encoding)
     kept: tuple[list[str], list[str], list[str]] = ([], [], [])
     left_out = 0
-    for row, number in _rows(path, text, columns):
+    for row, number in _rows(path, text.removesuffix("\n"), columns):
+        if row is None:
+            left_out += 1
+            continue
         where = f"{path}, line {number}"
         values = [_cell(row, name, where) for name in columns.needed]
         if not values[1].strip():
@@ -142,22 +150,23 @@ def from_class_folders(folders: Mapping[str, Sequence[Path]], encoding: str | No
     return join(parts)
 
 
-def _rows(path: Path, text: str, columns: Columns) -> Iterator[tuple[Mapping[str, Any], int]]:
-    """Each row by column name, and its line."""
-    if columns.line is not None:
-        form = LineForm(columns.line, columns.needed)
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line.strip():
-                yield form.fields(line.rstrip("\r"), f"{path}, line {number}"), number
-    elif path.suffix.lower() in JSON_LINES:
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line.strip():
-                yield _json(line, columns, f"{path}, line {number}"), number
-    else:
+def _rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
+    """Each row by column name, None where it is blank, and its line."""
+    if columns.line is None and path.suffix.lower() not in JSON_LINES:
         yield from _table(path, text, columns)
+        return
+    form = None if columns.line is None else LineForm(columns.line, columns.needed)
+    for number, line in enumerate(text.split("\n"), start=1):
+        where = f"{path}, line {number}"
+        if not line.strip():
+            yield None, number
+        elif form is not None:
+            yield form.fields(line.rstrip("\r"), where), number
+        else:
+            yield _json(line, columns, where), number
 
 
-def _table(path: Path, text: str, columns: Columns) -> Iterator[tuple[Mapping[str, Any], int]]:
+def _table(path: Path, text: str, columns: Columns) -> Iterator[Row]:
     # what a tab separates needs no quotes
     dialect = csv.excel if path.suffix.lower() == ".csv" else _Tabs
     reader = csv.reader(io.StringIO(text, newline=""), dialect, strict=True)
@@ -166,15 +175,26 @@ def _table(path: Path, text: str, columns: Columns) -> Iterator[tuple[Mapping[st
         _require_columns(header, columns, str(path))
         for row in reader:
             if not row:
+                yield None, reader.line_num
                 continue
             if len(row) != len(header):
                 raise DataError(
-                    f"{path}, line {reader.line_num}: {len(row)} cells, and the header has "
-                    f"{len(header)}."
+                    f"{path}, line {reader.line_num}: {counted(len(row), 'cell')}, and the header "
+                    f"has {len(header)}."
                 )
             yield dict(zip(header, row, strict=True)), reader.line_num
     except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: {error}.") from None
+        raise DataError(f"{path}, line {reader.line_num}: {no_table(error)}") from None
+
+
+def no_table(error: csv.Error) -> str:
+    """What is wrong with a table, as a sentence."""
+    if "field larger" not in str(error):
+        return f"{error}."
+    return (
+        f"a cell of more than {csv.field_size_limit():,} characters, the most that is read. Is a "
+        "quote never closed? Longer texts go into JSON lines (.jsonl)."
+    )
 
 
 def _json(line: str, columns: Columns, where: str) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from recurra.data.examples import Columns, Examples, is_rows
 from recurra.data.holdout import Held
 from recurra.data.splits import shares
 from recurra.errors import DataError
+from recurra.results import counted
 from recurra.text import files
 from recurra.text.files import Source
 from recurra.text.reading import Progress, chunks
@@ -148,10 +149,10 @@ def _check(name: str, place: str, longest: int) -> None:
 
 def _notes(names: Sequence[str], labels: Sequence[str], empty: int) -> Iterator[str]:
     if empty:
-        yield "1 empty line is left out." if empty == 1 else f"{empty:,} empty lines are left out."
+        yield f"left out: {counted(empty, 'empty line')}."
     entries = list(zip(names, labels, strict=True)) if labels else names
     if repeated := len(entries) - len(set(entries)):
         yield (
-            f"{repeated:,} of {len(names):,} names repeat another: a name counts as often as it "
-            "stands, and held-out ones may be trained on, too."
+            f"repeated: {repeated:,} of {counted(len(names), 'name')}. A name counts as often as "
+            "it stands, and held-out ones may be trained on, too."
         )

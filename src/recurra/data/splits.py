@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from recurra.config import require
 from recurra.data.token_file import Array
+from recurra.results import counted
 
 Fractions: TypeAlias = tuple[float, float, float]
 
@@ -89,7 +90,8 @@ def by_files(train: Array, valid: Array | None, test: Array | None) -> Parts:
     """
     held_out = (("validation", valid), ("test", test))
     notes = [
-        f"the {name} file has only {len(part)} tokens, of {MIN_HELD_OUT} needed: it is not used."
+        f"the {name} file has only {counted(len(part), 'token')}, of {MIN_HELD_OUT} needed: it is "
+        "not used."
         for name, part in held_out
         if part is not None and len(part) < MIN_HELD_OUT
     ]

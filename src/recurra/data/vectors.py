@@ -84,16 +84,18 @@ def from_ts(path: Path, *, labelled: bool) -> Examples:
 def kept(path: Path, sequences: list[NDArray[Any]], labels: list[str]) -> Examples:
     """The sequences that have a step, as examples; the others are counted.
 
-    Raises DataError for a value that is not finite.
+    Raises DataError for a value that is not finite, and for steps without a number.
     """
-    for number, one in enumerate(sequences):
+    for number, one in enumerate(sequences, start=1):
+        if not one.shape[1]:
+            raise DataError(f"{path}, example {number}: a step has no number in it.")
         if one.dtype.kind == "f" and not np.isfinite(one).all():
             raise DataError(f"{path}, example {number}: has values that are not finite (NaN, inf).")
     numbers = [number for number, one in enumerate(sequences) if len(one)]
     return Examples(
         [sequences[number] for number in numbers],
         [labels[number] for number in numbers] if labels else [],
-        [f"{path}, example {number}" for number in numbers],
+        [f"{path}, example {number + 1}" for number in numbers],
         (path,),
         len(sequences) - len(numbers),
     )

@@ -1,7 +1,7 @@
 """A layer on torch as one autograd node over the native kernels, in one direction or both.
 
 Which layers come here is `takes`; all others go through the loop of `step` in `layers/`. The node
-is in `_node.py`; what torch's GEMM does for large layers is in `_products.py`.
+is in `_node.py`.
 """
 
 from __future__ import annotations

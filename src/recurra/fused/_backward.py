@@ -1,7 +1,7 @@
 """The backward pass of the node: a gradient for whatever wants one.
 
-Where the native call made x_gates it makes every gradient too; elsewhere it turns the gates into
-their gradients, and those over all tokens are torch's GEMMs.
+The native call turns the gates into their gradients and makes every other gradient of them, but
+for a table's.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from recurra import kernels
-from recurra.fused import _products as products
 from recurra.fused._call import EACH, Call, address
 
 
@@ -26,7 +25,6 @@ class Saved(NamedTuple):
     gates: tuple[Tensor | None, ...]
     extra: tuple[Tensor | None, ...]
     outputs: Tensor
-    by_gemm: bool  # whether torch makes what is not recurrent
 
 
 def gradients(
@@ -62,7 +60,6 @@ def gradients(
             address(final[1], state) if len(final) == 2 else 0,
             address(d_h0, state),
             address(d_c0, state),
-            address(one.h_before),
             address(one.d_input),
             *one.addresses(),
         )
@@ -70,7 +67,7 @@ def gradients(
     kernels.run_backward(*work)
     d_source = None
     for one in each:
-        part = one.finish(symbols)
+        part = one.d_source(symbols)
         d_source = part if d_source is None or part is None else d_source.add_(part)
     return (d_source, d_h0, d_c0, *(d for one in each for d in one.d_weights))
 
@@ -120,37 +117,31 @@ class _Above:
 
 
 class _Direction:
-    """A direction's gradients: room for those that the native call fills, and torch's after it."""
+    """A direction's gradients: room for the native call to fill."""
 
     def __init__(self, call: Call, index: int, saved: Saved, wants: tuple[bool, ...]) -> None:
         each = slice(EACH * index, EACH * (index + 1))
         weights = saved.weights[each]
-        self.call, self.source, self.weight_ih = call, saved.source, weights[0]
+        self.call = call
         self.gates, self.extra = saved.gates[index], saved.extra[index]
         # of weight_ih, weight_hh, bias, bias_hh and other
         self.d_weights = [
             torch.empty_like(one) if want and one is not None else None
             for one, want in zip(weights, wants[3:][each], strict=True)
         ]
-        self.wants_source, self.by_gemm = wants[0], saved.by_gemm
-        self.d_input = self.h_before = None
-        like, hidden = saved.outputs, call.hidden
-        if self.weight_ih is None or saved.by_gemm:
-            tokens = like.numel() // (hidden * len(call.reverse))
-            if self.gates is None:
-                self.gates = like.new_empty((tokens, call.kind.gates * hidden))
-            if saved.by_gemm:
-                self.h_before = like.new_empty((tokens, hidden))
-        elif wants[0] and saved.source is not None:
-            self.d_input = torch.empty_like(saved.source)
+        self.wants_source, self.d_input = wants[0], None
+        if weights[0] is not None:
+            if wants[0] and saved.source is not None:
+                self.d_input = torch.empty_like(saved.source)
+        elif self.gates is None:
+            tokens = saved.outputs.numel() // (call.hidden * len(call.reverse))
+            self.gates = saved.outputs.new_empty((tokens, call.kind.gates * call.hidden))
 
     def addresses(self) -> tuple[int, ...]:
         """Of d_weight_ih, d_weight_hh, d_weight_hn, d_bias, d_bias_hh and d_bias_hn."""
         d_ih, d_hh, d_bias, d_bias_hh, d_other = self.d_weights
         other = self.call.kind.other
         d_hn = d_other if other == "weight_hn" else None
-        if self.by_gemm:
-            d_ih = d_hh = d_hn = None
         d_bias_hn = 0
         if other == "bias_hn":
             d_bias_hn = address(d_other) or address(d_bias_hh, 2 * self.call.hidden)
@@ -163,28 +154,14 @@ class _Direction:
             d_bias_hn,
         )
 
-    def finish(self, symbols: int) -> Tensor | None:
-        """The source's gradient, once the native call is done; torch's GEMMs for the others."""
-        if self.by_gemm:
-            assert self.gates is not None
-            assert self.h_before is not None
-            d_ih, d_hh, _, _, d_other = self.d_weights
-            products.recurrent_gradients(
-                self.call.kind, self.gates, self.extra, self.h_before, d_hh, d_other
-            )
-            if d_ih is not None:
-                assert self.source is not None
-                x = products.by_token(self.source, self.call.batch_first)
-                torch.mm(self.gates.t(), x, out=d_ih)
-        if self.weight_ih is not None and not self.by_gemm:
+    def d_source(self, symbols: int) -> Tensor | None:
+        """The source's gradient, once the native call is done."""
+        if self.d_input is not None or not self.wants_source:
             return self.d_input
-        if not self.wants_source:
-            return None
         assert self.gates is not None
-        if self.call.ids is not None:
-            return products.table_gradient(symbols, self.call.ids, self.gates)
-        if self.weight_ih is None:
+        if self.call.ids is None:
             return self.gates.view(-1, self.call.batch, self.gates.shape[1])
-        assert self.source is not None
-        flat = torch.mm(self.gates, self.weight_ih)
-        return products.as_source(flat, self.source, self.call.batch_first)
+        sums = self.gates.new_empty(symbols, self.gates.shape[1])
+        ids = self.call.ids.flatten()
+        kernels.sum_rows(self.gates, ids, sums, threads=torch.get_num_threads())
+        return sums

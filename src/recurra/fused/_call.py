@@ -10,13 +10,6 @@ from recurra import kernels
 
 EACH = 5  # tensors of a direction: weight_ih, weight_hh, bias, bias_hh, other
 FLOAT = 4  # bytes
-# Multiplications in the products with input and hidden, from which torch's GEMM is faster at all
-# that is not recurrent: the native products have no blocks for the second cache.
-LARGE = 2**27
-# Outside training nothing of a large layer is kept but its outputs: the native call makes x_gates
-# a few steps at a time, which saves more than the blocks. Packing weight_ih pays from so many
-# tokens, and up to an input so wide that a panel of it lies in the second cache.
-MANY, WIDEST = 1024, 2048
 
 
 class Call(NamedTuple):

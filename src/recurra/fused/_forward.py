@@ -1,7 +1,4 @@
-"""The forward pass of the node: addresses for the native call, and what it must keep.
-
-For small layers the native call makes x_gates; for large ones they are torch's GEMM.
-"""
+"""The forward pass of the node: addresses for the native call, and what it must keep."""
 
 from __future__ import annotations
 
@@ -9,8 +6,8 @@ import torch
 from torch import Tensor
 
 from recurra import kernels
-from recurra.fused import _products as products
-from recurra.fused._call import EACH, FLOAT, LARGE, MANY, WIDEST, Call, address
+from recurra.fused._call import EACH, FLOAT, Call, address
+from recurra.fused._memory import spare
 
 
 class Pass:
@@ -39,42 +36,27 @@ class Pass:
         self.gates: list[Tensor | None] = []  # (N, G·H) a direction
         self.extra: list[Tensor | None] = []  # (N, H) a direction
         self.shapes: list[kernels.Shape] = []
-        first = weights[0]
-        wide = 0 if first is None else first.shape[1]
-        macs = self.tokens * call.kind.gates * call.hidden * (call.hidden + wide)
-        few_kept = not training and self.tokens >= MANY and wide <= WIDEST
-        self.by_gemm = macs >= LARGE and not few_kept
         work: list[kernels.Shape | kernels.Forward] = []
-        held = []  # the call has only addresses
         for index in range(directions):
-            x_gates = self._x_gates(weights[EACH * index])
-            held.append(x_gates)
-            self._keep(training, None if weights[EACH * index] is None else x_gates)
-            self.shapes.append(self._shape(index, x_gates is None))
-            work += self.shapes[-1], self._own(index, x_gates)
+            self._keep(training)
+            self.shapes.append(self._shape(index))
+            work += self.shapes[-1], self._own(index)
         kernels.run_forward(*work)
 
-    def _x_gates(self, weight_ih: Tensor | None) -> Tensor | None:
-        """The source, or torch's product of it; None for what the native call multiplies itself."""
-        if weight_ih is None:
-            return self.source
-        if not self.by_gemm:
-            return None
-        return torch.mm(products.by_token(self.source, self.call.batch_first), weight_ih.t())
-
-    def _keep(self, training: bool, mine: Tensor | None) -> None:
-        """Makes room for gates and extra; `mine` are x_gates that may be overwritten."""
-        kind, hidden, keeps = self.call.kind, self.call.hidden, None
+    def _keep(self, training: bool) -> None:
+        """Makes room for a direction's gates and extra."""
+        kind, hidden = self.call.kind, self.call.hidden
+        gates = extra = None
         if training and kind.keeps_gates:
-            wide = kind.gates * hidden
-            keeps = self.source.new_empty((self.tokens, wide)) if mine is None else mine
-        self.gates.append(keeps)
-        self.extra.append(None if keeps is None else keeps.new_empty((self.tokens, hidden)))
+            gates = spare.take(self.source, self.tokens, kind.gates * hidden)
+            extra = spare.take(self.source, self.tokens, hidden)
+        self.gates.append(gates)
+        self.extra.append(extra)
 
-    def _shape(self, index: int, native: bool) -> kernels.Shape:
+    def _shape(self, index: int) -> kernels.Shape:
         call, hidden = self.call, self.call.hidden
         weight_ih, weight_hh, _, _, other = self.addresses[EACH * index : EACH * (index + 1)]
-        size = self.source.shape[-1] if native else 0
+        size = self.source.shape[-1] if weight_ih else 0
         return kernels.Shape(
             call.kind.code,
             self.steps,
@@ -88,24 +70,24 @@ class Pass:
             weight_hh,
             other if call.kind.other == "weight_hn" else 0,
             size,
-            address(self.source) if native else 0,
+            address(self.source) if weight_ih else 0,
             *call.layout(self.steps, size),
-            weight_ih if native else 0,
+            weight_ih,
             address(self.h0, index * call.batch * hidden),
             address(self.c0, index * call.batch * hidden),
             *call.layout(self.steps, len(call.reverse) * hidden),
             0 if call.batch_sizes is None else self.tokens,
         )
 
-    def _own(self, index: int, x_gates: Tensor | None) -> kernels.Forward:
+    def _own(self, index: int) -> kernels.Forward:
         call, hidden = self.call, self.call.hidden
-        _, _, bias, bias_hh, other = self.addresses[EACH * index : EACH * (index + 1)]
+        weight_ih, _, bias, bias_hh, other = self.addresses[EACH * index : EACH * (index + 1)]
         state = index * call.batch * hidden
         bias_hn = 0
         if call.kind.other == "bias_hn":
             bias_hn = other or (bias_hh and bias_hh + 2 * hidden * FLOAT)
         return kernels.Forward(
-            address(x_gates),
+            0 if weight_ih else address(self.source),
             address(call.ids),
             0 if call.ids is None else len(self.source),
             bias,

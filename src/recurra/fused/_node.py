@@ -6,6 +6,7 @@ What each pass does is in `_forward.py` and `_backward.py`.
 from __future__ import annotations
 
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from recurra.errors import ConfigError
 from recurra.fused._backward import Saved, gradients
 from recurra.fused._call import EACH, Call
 from recurra.fused._forward import Pass
+from recurra.fused._memory import spare
 
 
 def run(call: Call, *tensors: Tensor | None) -> tuple[Tensor, ...]:
@@ -36,12 +38,13 @@ class _Sequence(Function):
     @staticmethod
     def forward(ctx: Any, call: Call, *tensors: Any) -> tuple[Tensor, ...]:
         done = Pass(call, True, tensors)
-        ctx.call, ctx.shapes, ctx.by_gemm = call, done.shapes, done.by_gemm
+        ctx.call, ctx.shapes = call, done.shapes
         source: Tensor | None = done.source
         if call.ids is not None:
             ctx.symbols = len(done.source)
             source = None  # the table itself is not needed again
         ctx.set_materialize_grads(False)
+        ctx.own = [None if one is None else ref(one) for one in (*done.gates, *done.extra)]
         kept = (*done.weights, *done.gates, *done.extra, done.outputs)
         ctx.save_for_backward(
             call.ids, call.lengths, call.batch_sizes, call.order, source, done.h0, done.c0, *kept
@@ -63,11 +66,17 @@ class _Sequence(Function):
         )
         directions = len(call.reverse)
         weights, kept = more[: EACH * directions], more[EACH * directions :]
+        # The very tensors that forward made, not what a hook put in their place.
+        own = [one for one, made in zip(kept, ctx.own, strict=True) if made and one is made()]
         if call.kind.keeps_gates and torch._C._autograd._get_current_graph_task_keep_graph():
             # they are overwritten, and somebody will come this way again
-            kept = [one.clone() for one in kept]
+            kept, own = [one.clone() for one in kept], []
         gates, extra = kept[:directions], kept[directions:]
-        saved = Saved(source, h0, c0, weights, gates, extra, outputs, ctx.by_gemm)
+        saved = Saved(source, h0, c0, weights, gates, extra, outputs)
         symbols = ctx.symbols if call.ids is not None else 0
         wants = ctx.needs_input_grad[1:]
-        return None, *gradients(call, ctx.shapes, symbols, saved, wants, d_outputs, d_final)
+        found = gradients(call, ctx.shapes, symbols, saved, wants, d_outputs, d_final)
+        if weights[0] is not None or ids is not None:  # else they are the source's gradient
+            for one in own:
+                spare.give(one)
+        return None, *found

@@ -72,7 +72,6 @@ class Backward(NamedTuple):
     d_cell: int
     d_h0: int
     d_c0: int
-    h_before: int = 0
     d_input: int = 0
     d_weight_ih: int = 0
     d_weight_hh: int = 0

@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import cross_entropy
 
 from recurra import fused, kernels
+from recurra.errors import ShapeError
 from recurra.shapes import check_shape
 
 
@@ -21,10 +22,14 @@ def mean_nats(logits: Tensor, targets: Tensor, mask: Tensor | None = None) -> Te
     """The mean of −ln p(target) over all tokens, or over those where `mask` is True: a scalar.
 
     logits (…, V) before softmax, targets (…) int64, mask (…) bool. NaN where no token is counted.
-    Raises ShapeError where targets or mask do not have the leading shape of logits.
+    Raises ShapeError where targets or mask do not have the leading shape of logits, and for targets
+    of another type.
     """
     leading = tuple(logits.shape[:-1])
     check_shape("targets", targets, leading)
+    if targets.dtype is not torch.int64:
+        found = str(targets.dtype).removeprefix("torch.")
+        raise ShapeError(f"targets must be int64 but are {found}: use targets.long().")
     if mask is not None:
         check_shape("mask", mask, leading)
         targets = targets.masked_fill(~mask, kernels.NOT_COUNTED)
@@ -57,4 +62,8 @@ class _MeanNats(Function):
     @once_differentiable
     def backward(ctx: Any, d_nats: Tensor) -> tuple[Tensor, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * d_nats, None
+        again = torch._C._autograd._get_current_graph_task_keep_graph()  # somebody will come again
+        if again or torch._C._functorch.is_legacy_batchedtensor(d_nats):  # or asks for several
+            return gradient * d_nats, None
+        # it is as large as the logits: a second one would be among the largest arrays of a step
+        return gradient if d_nats == 1 else gradient.mul_(d_nats), None

@@ -67,8 +67,11 @@ class Sentences(NamedTuple):
 class Tagger(nn.Module):
     """Scores (T, B, K) of every tag for every word; `best` and `nats` read them as the field does.
 
-    words, letters and tags say how many of each there are. Embeddings start at N(0, 1) over the
-    square root of their size. Raises ConfigError for an unknown cell.
+    words, letters and tags say how many of each there are; the first word and the first letter
+    stand for all that are not known. Embeddings start at N(0, 1) over the square root of their
+    size, but that of the unknown letter at zero: rare words teach what an unknown word means, and
+    nothing teaches it of a letter, so it stays at the mean of what letters start at. Raises
+    ConfigError for an unknown cell.
     """
 
     def __init__(
@@ -85,6 +88,8 @@ class Tagger(nn.Module):
         self.letters: nn.ParameterDict | None = None
         if settings.letter_hidden:
             self.letters = _embedding(rng, letters, settings.letter_size)
+            with torch.no_grad():
+                self.letters["weight"][0] = 0.0
             self.spelling = Stack(
                 cell, settings.letter_size, settings.letter_hidden, bidirectional=True, rng=rng
             )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recurra.errors import DataError
+from recurra.results import counted
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class NoveltyReport:
 
     def __str__(self) -> str:
         return (
-            f"{self.names:,} names: {self.new:,} new, {self.in_training:,} in the training part, "
-            f"{self.repeated:,} sampled before\n"
+            f"{counted(self.names, 'name')}: {self.new:,} new, {self.in_training:,} in the "
+            f"training part, {self.repeated:,} sampled before\n"
             f"  {self.mean_length:.2f} characters on average, the longest {self.longest:,}"
         )
 

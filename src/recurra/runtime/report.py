@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recurra.errors import DataError
+from recurra.results import counted
 
 CHARACTERS = (8, 16, 32)  # lengths of the n-grams of characters
 WORDS = (3, 5)  # lengths of the n-grams of words
@@ -47,7 +48,7 @@ class SampleReport:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.characters:,} characters, {self.words:,} words"]
+        lines = [f"{counted(self.characters, 'character')}, {counted(self.words, 'word')}"]
         if self.known_words is not None:
             lines.append(f"  words that occur in the training text    {self.known_words:7.1%}")
         for key in self.copied:

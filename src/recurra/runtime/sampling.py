@@ -20,7 +20,7 @@ from recurra.decoding.beam import WIDEST
 from recurra.decoding.filters import without
 from recurra.decoding.state import Floats
 from recurra.errors import ConfigError
-from recurra.results import Sample
+from recurra.results import Sample, counted
 from recurra.runtime import native, start
 from recurra.runtime.given import check_valid, encode
 from recurra.runtime.language_model import Ids, LanguageModel, State
@@ -185,7 +185,7 @@ def _begin(
     notes: tuple[str, ...] = ()
     if unseen := tokenizer.unseen(prompt):
         shown = ", ".join(repr(symbol) for symbol in unseen[:5])
-        notes = (f"the prompt has {len(unseen)} symbols unknown to the model: {shown}",)
+        notes = (f"the prompt has {counted(len(unseen), 'symbol')} unknown to the model: {shown}",)
     return _Start(prompt_ids, read[-1:], state, length, notes)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from recurra import rng
 from recurra.config import require
 from recurra.errors import DataError
-from recurra.results import Score
+from recurra.results import Score, counted
 from recurra.runtime import start
 from recurra.runtime.given import encode
 from recurra.runtime.language_model import Ids, LanguageModel, State
@@ -104,7 +104,7 @@ def evaluate_stream(
         before, state = after_context(model, context)
     total = len(before) + len(ids) - 1
     if total < 1:
-        raise DataError(f"{len(ids)} tokens leave nothing to predict: at least 2 are needed.")
+        raise DataError(f"{counted(len(ids), 'token')}, and at least 2 are needed to predict one.")
     sums = []
     previous = before
     for begin in range(0, len(ids), STRETCH):
@@ -132,7 +132,7 @@ def evaluate_windows(
     require(count >= 1, "count", count, "must be 1 or more")
     if len(ids) <= window:
         raise DataError(
-            f"{len(ids)} tokens are too few for windows of {window}: {window + 1} are needed."
+            f"{counted(len(ids), 'token')}, and windows of {window} need at least {window + 1}."
         )
     starts = rng.generator(seed, "windows").integers(0, len(ids) - window, size=count)
     means = []

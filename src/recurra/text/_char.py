@@ -164,7 +164,7 @@ def code_points(text: str) -> NDArray[np.uint32]:
     except UnicodeEncodeError as error:
         raise DataError(
             f"the text has half a surrogate pair, U+{ord(text[error.start]):04X}, at character "
-            f"{error.start:,}: that is no text. Learn it as bytes: recurra train lm --tokens byte."
+            f"{error.start:,}: that is no text."
         ) from error
 
 

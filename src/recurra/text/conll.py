@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recurra.errors import ConfigError, DataError, did_you_mean
+from recurra.results import counted
 from recurra.text.reading import read_text
 
 UD_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
@@ -109,10 +110,10 @@ def _even(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[i
 def _taken(path: Path, number: int, row: list[str], columns: tuple[int, int]) -> tuple[str, str]:
     word, tag = (row[column] if -len(row) <= column < len(row) else "" for column in columns)
     if len(row) < 2 or not word or not tag:
-        have = "1 column" if len(row) == 1 else f"{len(row)} columns"
         raise DataError(
             f"{path}, line {number}: no word and tag in {_shown(columns[0])} and "
-            f"{_shown(columns[1])}: it has {have}. Say which with --word-column and --tag-column."
+            f"{_shown(columns[1])}: it has {counted(len(row), 'column')}. Say which with "
+            "--word-column and --tag-column."
         )
     return word, tag
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from recurra.errors import DataError, did_you_mean
+from recurra.results import counted
 
 BLOCK_BYTES = 1 << 20  # what is read at a time
 
@@ -122,7 +123,7 @@ def _text_files(folder: Path) -> list[Path]:
             else:
                 passed_over += 1
     if not kept:
-        others = f" ({passed_over} files passed over: hidden, empty or binary)"
+        others = f" ({counted(passed_over, 'file')} passed over: hidden, empty or binary)"
         raise DataError(
             f"the folder {folder} has no text file in it{others if passed_over else ''}."
         )

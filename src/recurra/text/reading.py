@@ -19,10 +19,6 @@ from recurra.text.files import BLOCK_BYTES, opened
 Progress: TypeAlias = Callable[[int, int], None]  # bytes done, bytes in all
 
 _BORDER_REACH = 1 << 16  # how far back from a chunk's end a border is looked for, in characters
-_ADVICE = (
-    "Give --encoding NAME (latin-1, cp1252, gb18030, …), or learn it as bytes: "
-    "recurra train lm --tokens byte."
-)
 _MARKS = (  # UTF-32's little-endian mark begins with UTF-16's: it must be asked for first
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -38,8 +34,15 @@ class _Code:
 
     encoding: str
     mark: int  # bytes of byte order mark to pass over
+    byte_tokens: bool  # whether an error may advise them
     errors: str = "strict"
     nul: bool = False  # whether a NUL may stand in the text
+
+    @property
+    def advice(self) -> str:
+        """What to do where it is not text in that encoding."""
+        or_bytes = ", or learn it as bytes: --tokens byte" if self.byte_tokens else ""
+        return f"Give --encoding NAME (latin-1, cp1252, gb18030, …){or_bytes}."
 
 
 def read_text(path: Path, encoding: str | None = None) -> str:
@@ -51,7 +54,7 @@ def chunks(
     files: Sequence[Path],
     encoding: str | None = None,
     *,
-    raw: bool = False,
+    raw: bool | None = None,
     progress: Progress | None = None,
 ) -> Iterator[str]:
     """The files' text in order, in pieces of about a million characters.
@@ -61,7 +64,8 @@ def chunks(
 
     files: as `expand` gives them. encoding: a name Python knows, or None for UTF-8 and for UTF-16
     with its mark. raw: bytes that are not UTF-8 pass as surrogate escapes, which the byte
-    tokenizer turns back (the mark is then part of the data). progress: told of bytes read.
+    tokenizer turns back (the mark is then part of the data); None where there is no byte tokenizer
+    to advise in an error. progress: told of bytes read.
 
     Raises DataError naming the file and the byte offset of what is not text in that encoding.
     """
@@ -84,18 +88,19 @@ def chunks(
                     progress(done, total)
 
 
-def _code(path: Path, head: bytes, encoding: str | None, raw: bool) -> _Code:
+def _code(path: Path, head: bytes, encoding: str | None, raw: bool | None) -> _Code:
+    byte_tokens = raw is not None
     if encoding is None and raw:
-        return _Code("utf-8", 0, "surrogateescape", nul=True)
+        return _Code("utf-8", 0, byte_tokens, "surrogateescape", nul=True)
     mark, marked = next(
         ((mark, name) for mark, name in _MARKS if head.startswith(mark)), (b"", "utf-8")
     )
     if encoding is None:
         if marked == "utf-32":
             raise DataError(f"{path} is UTF-32 by its byte order mark: give --encoding utf-32.")
-        return _Code(marked, len(mark))
+        return _Code(marked, len(mark), byte_tokens)
     name = _known(encoding)
-    return _Code(name, len(mark) if name == marked == "utf-8" else 0, nul=True)
+    return _Code(name, len(mark) if name == marked == "utf-8" else 0, byte_tokens, nul=True)
 
 
 def _known(encoding: str) -> str:
@@ -120,10 +125,10 @@ def _decoded(path: Path, blocks: Iterator[bytes], code: _Code) -> Iterator[tuple
         except UnicodeDecodeError as error:
             raise DataError(_not_text(path, error, offset - held, code)) from error
         except UnicodeError as error:  # UTF-16 and -32 without a mark, and the rarer codecs
-            raise DataError(f"{path} is not {code.encoding}: {error}. {_ADVICE}") from error
+            raise DataError(f"{path} is not {code.encoding}: {error}. {code.advice}") from error
         if not code.nul and "\0" in text:
             at = offset - held + len(text[: text.index("\0")].encode(code.encoding))
-            raise DataError(_binary(path, at))
+            raise DataError(_binary(path, at, code))
         offset += len(block)
         yield text, len(block)
 
@@ -137,17 +142,17 @@ def _with_end(blocks: Iterator[bytes]) -> Iterator[bytes]:
 def _not_text(path: Path, error: UnicodeDecodeError, start: int, code: _Code) -> str:
     at = start + error.start
     if not code.nul and code.encoding == "utf-8" and b"\0" in error.object:
-        return _binary(path, start + error.object.index(b"\0"))
+        return _binary(path, start + error.object.index(b"\0"), code)
     byte = error.object[error.start]
     name = "UTF-8" if code.encoding == "utf-8" else code.encoding
-    return f"{path} is not {name}: byte 0x{byte:02x} at offset {at:,} ({error.reason}). {_ADVICE}"
-
-
-def _binary(path: Path, offset: int) -> str:
     return (
-        f"{path} is binary, not text: a NUL byte at offset {offset:,}. "
-        "To learn it byte by byte: recurra train lm --tokens byte."
+        f"{path} is not {name}: byte 0x{byte:02x} at offset {at:,} ({error.reason}). {code.advice}"
     )
+
+
+def _binary(path: Path, offset: int, code: _Code) -> str:
+    as_bytes = " To learn it byte by byte: --tokens byte." if code.byte_tokens else ""
+    return f"{path} is binary, not text: a NUL byte at offset {offset:,}.{as_bytes}"
 
 
 def _border(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch import nn
 
 from recurra import runtime, store
 from recurra.config import from_json, options, to_json
-from recurra.naming import writing_commands
+from recurra.naming import answering_command, writing_commands
 from recurra.results import counted
 from recurra.task import Task
 from recurra.training.budget import longer
@@ -26,7 +27,7 @@ def write(
         f"# {folder.resolve().name}",
         _model(record, task, model),
         _data(record),
-        _result(records.result[-1]) if records.result else "",
+        _result(records.result[-1], task.unit) if records.result else "",
         _evaluation(records.evaluation[-1]) if records.evaluation else "",
         _settings(record, task),
         _sample(records.sample[-1]) if records.sample else "",
@@ -60,9 +61,10 @@ def _data(record: store.RunRecord) -> str:
     return "## Data\n\n| file | bytes | SHA-256 |\n|---|---:|---|\n" + "\n".join(rows)
 
 
-def _result(result: dict[str, Any]) -> str:
+def _result(result: dict[str, Any], unit: str) -> str:
     lines = [
-        f"- {result['steps']:,} steps, {result['epoch']:.2f} epochs, {result['tokens']:,} tokens, "
+        f"- {counted(result['steps'], 'step')}, {result['epoch']:.2f} epochs, "
+        f"{counted(result['tokens'], unit)}, "
         f"{result['seconds'] / 60:.1f} minutes; ended by: {result['reason']}",
         f"- the weights are those of step {result['best_step']:,}",
         *(f"- {name}: {value:.4f}" for name, value in result["figures"].items()),
@@ -101,8 +103,13 @@ def _sample(sample: dict[str, Any]) -> str:
 
 
 def _use(record: store.RunRecord, task: Task, records: Records) -> str:
+    fields = [item.name for item in dataclasses.fields(task.Input)]
     writes = record.kind == runtime.KIND
-    verbs = writing_commands(".", record.facts) if writes else ["recurra predict . INPUT"]
+    verbs = (
+        writing_commands(".", record.facts)
+        if writes
+        else [answering_command(".", fields, record.facts)]
+    )
     lines = [*verbs, "recurra evaluate ."]
     if records.result:
         training = from_json(task.Config, record.config).training

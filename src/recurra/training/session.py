@@ -45,7 +45,7 @@ class Outcome:
 
     reason: str  # 'budget', 'early stop' or 'interrupted'
     steps: int  # optimizer steps in all
-    tokens: int  # trained on, in all
+    tokens: int  # predictions trained on, in all
     seconds: float  # of wall time, in all sessions
     best_step: int  # the step of the weights in model.safetensors
     figures: Mapping[str, float]  # of the best validation; empty where there was none
@@ -285,6 +285,7 @@ class Session:
             grad_norm=stepped.grad_norm,
             clipped_share=state.clipped / max(1, state.step),
             tokens_per_second=self.speed.add(seconds, stepped.tokens),
+            unit=self.task.unit,
             eta_seconds=self.budget.eta_seconds(state.step, seconds),
         )
 

@@ -17,14 +17,15 @@ class Progress:
     step: int
     share: float  # of the budget that is spent, 0 to 1
     epoch: float  # passes over the training part, with its fraction
-    loss_nats: float  # nats a token of this step
+    loss_nats: float  # nats a prediction of this step
     smooth_nats: float  # its running average, see meters.smooth
     learning_rate: float
     grad_norm: (
         float  # L2, before clipping; not finite where float16 overflowed and no step was made
     )
     clipped_share: float  # share of the steps so far whose gradient was cut, 0 to 1
-    tokens_per_second: float  # over the last seconds
+    tokens_per_second: float  # predictions, over the last seconds
+    unit: str  # what one of them is about: token, word, example
     eta_seconds: float  # until the budget is spent, at the speed so far
 
 

@@ -70,7 +70,7 @@ def state(progress: Progress) -> tuple[str, ...]:
     """The figures of the step, the loss smoothed: every number with its unit."""
     return (
         f"loss {loss(progress.smooth_nats)}",
-        f"{progress.tokens_per_second:,.0f} tokens/s",
+        f"{progress.tokens_per_second:,.0f} {progress.unit}s/s",
         f"learning rate {progress.learning_rate:.3g}",
         f"gradient norm {progress.grad_norm:.3g}",
         f"{progress.clipped_share:.0%} of steps clipped",

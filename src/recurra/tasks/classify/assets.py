@@ -96,15 +96,16 @@ def as_read(text: str, data: Data) -> str:
     return text.lower() if data.lowercase else text
 
 
-def fit_scale(sequences: Sequence[NDArray[Any]]) -> Scale:
+def fit_scale(train: Examples) -> Scale:
     """The scale of the training part's sequences (T, I); DataError where they differ in width."""
+    sequences: Sequence[NDArray[Any]] = train.inputs
     width = sequences[0].shape[1]
     total, squares, steps = np.zeros(width), np.zeros(width), 0
-    for number, one in enumerate(sequences):
+    for one, where in zip(sequences, train.places, strict=True):
         if one.shape[1] != width:
             raise DataError(
-                f"example {number} has {one.shape[1]} numbers a step, the first {width}: ragged "
-                "rows cannot be one kind of vector."
+                f"{where}: a step has {one.shape[1]} numbers, and {width} in {train.places[0]}: "
+                "these are not one kind of vector."
             )
         values = one.astype(np.float64)
         total += values.sum(0)
@@ -142,6 +143,11 @@ def read(folder: Path) -> Assets:
         raise RunError(f"{path} is damaged: it must list two labels or more.")
     if len(set(labels)) < len(labels):
         raise RunError(f"{path} is damaged: a label stands in it twice.")
+    if "shift" in values and (folder / TOKENIZER).exists():
+        raise RunError(
+            f"{path} is damaged: it has the shift of a run on vectors, and {TOKENIZER} beside it "
+            "is of one on texts."
+        )
     if "shift" not in values:
         return Assets(tuple(labels), tokenizers.read(folder / TOKENIZER))
     shift, spread = (_numbers(values.get(name)) for name in ("shift", "spread"))

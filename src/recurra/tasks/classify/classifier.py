@@ -69,7 +69,7 @@ class Classifier:
         """What is to be read, and a name for each."""
         given: list[Any] = []
         names: list[str] = []
-        for number, one in enumerate(inputs):
+        for number, one in enumerate(inputs, start=1):
             value = one.text if isinstance(one, Input) else one
             if self.assets.tokenizer is None and isinstance(value, str):
                 found = labelled.vectors_in(value)

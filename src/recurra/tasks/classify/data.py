@@ -22,6 +22,8 @@ from recurra.data.padded import PaddedBatches, pad
 from recurra.data.splits import shares
 from recurra.errors import DataError
 from recurra.models.encoder import resolved
+from recurra.naming import STEP_SIZE
+from recurra.results import counted
 from recurra.rng import Streams
 from recurra.task import Prepared, Source
 from recurra.tasks.classify import assets as kept
@@ -91,7 +93,7 @@ class Corpus:
             sources = [describe(path) for path in main.files]
         else:
             texts, labels, source = invented.words()
-            places = [f"built-in word {number}" for number in range(len(texts))]
+            places = [f"built-in word {number}" for number in range(1, len(texts) + 1)]
             main, sources = Examples(texts, labels, places, ()), [source]
         given = {"valid": data.valid_file, "test": data.test_file}
         held_out = {
@@ -103,7 +105,7 @@ class Corpus:
         parts, notes = _split(main, data, held_out)
         left_out = sum(part.left_out for part in (main, *held_out.values()))
         if left_out:
-            notes = (*notes, f"{left_out:,} examples with nothing to read were left out.")
+            notes = (*notes, without_text(left_out))
         return cls(parts, tuple(sources), notes)
 
 
@@ -138,7 +140,7 @@ def prepare(
         notes=notes,
         facts={
             "classes": len(assets.labels),
-            **({"symbols": size.symbols} if size.symbols else {"numbers_a_step": size.width}),
+            **({"symbols": size.symbols} if size.symbols else {STEP_SIZE: size.width}),
             **({"pretrained_words": len(assets.vectors)} if assets.vectors else {}),
             **{
                 f"{name}_examples": len(corpus.parts[name]) if name in corpus.parts else 0
@@ -147,6 +149,11 @@ def prepare(
             "longest_sequence": int(lengths.max()),
         },
     )
+
+
+def without_text(count: int) -> str:
+    """The note that so many examples have nothing to read."""
+    return f"left out: {counted(count, 'example')} with nothing to read."
 
 
 def encoded(examples: Examples, data: Data, assets: Assets, train: Examples) -> Part:
@@ -194,9 +201,7 @@ def _fit(train: Examples, data: Data, old: Assets | None) -> tuple[Assets, tuple
         require(data.vectors is None, "vectors", data.vectors, "are of words, and this is no text")
         if old is not None and old.scale is None:
             raise DataError("these are vectors, and the run started from reads text.")
-        return Assets(labels, scale=old.scale if old else kept.fit_scale(train.inputs)), tuple(
-            notes
-        )
+        return Assets(labels, scale=old.scale if old else kept.fit_scale(train)), tuple(notes)
     if old is not None and old.tokenizer is None:
         raise DataError("these are texts, and the run started from reads vectors.")
     tokenizer = _fit_tokenizer(train, data, old.tokenizer if old else None)
@@ -211,7 +216,7 @@ def _fit(train: Examples, data: Data, old: Assets | None) -> tuple[Assets, tuple
 
 
 def _fit_tokenizer(train: Examples, data: Data, old: Tokenizer | None) -> Tokenizer:
-    texts = [as_read(text, data) for text in train.inputs]
+    texts = _as_cut([as_read(text, data) for text in train.inputs], data)
     count, most = data.min_count, data.max_vocab
     if old is None:
         return tokenizers.fit(
@@ -224,6 +229,14 @@ def _fit_tokenizer(train: Examples, data: Data, old: Tokenizer | None) -> Tokeni
         f"the run started from has {old.kind} tokens",
     )
     return tokenizers.extend(old, texts, min_count=count, max_vocab=most)
+
+
+def _as_cut(texts: Sequence[str], data: Data) -> Sequence[str]:
+    """The part of each text that is read, its first `seq_len` tokens."""
+    if data.seq_len is None:
+        return texts
+    whole = tokenizers.fit(data.tokens, texts, unknown_symbol=True)
+    return [whole.decode(whole.encode(text)[: data.seq_len]) for text in texts]
 
 
 def _ordered(labels: set[str]) -> list[str]:

@@ -14,10 +14,12 @@ from recurra.data import labelled
 from recurra.data.examples import Examples, join
 from recurra.data.same import require_readable, require_same
 from recurra.errors import DataError
+from recurra.results import counted
 from recurra.tasks.classify import picture
+from recurra.tasks.classify.assets import as_read
 from recurra.tasks.classify.classifier import Classifier, log_probabilities
-from recurra.tasks.classify.config import Evaluating
-from recurra.tasks.classify.data import PARTS, Corpus
+from recurra.tasks.classify.config import Data, Evaluating
+from recurra.tasks.classify.data import PARTS, Corpus, without_text
 
 
 def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> ClassReport:
@@ -55,17 +57,17 @@ def _examples(
         examples, split = _part(folder, corpus, asked.split)
     notes = []
     if examples.left_out:
-        notes.append(f"{examples.left_out:,} examples with nothing to read were left out.")
+        notes.append(without_text(examples.left_out))
     if asked.repeated:
         return examples, split, notes
     assert corpus is not None
-    trained = {_key(given) for given in corpus.parts["train"].inputs}
-    rows = [row for row, given in enumerate(examples.inputs) if _key(given) not in trained]
+    trained = {_key(given, data) for given in corpus.parts["train"].inputs}
+    rows = [row for row, given in enumerate(examples.inputs) if _key(given, data) not in trained]
     if not rows:
         raise DataError(f"{split}: every input in it stands in the training part, too.")
     notes.append(
-        f"{len(examples) - len(rows):,} of {len(examples):,} examples left out: their input stands "
-        "in the training part."
+        f"left out: {len(examples) - len(rows):,} of {counted(len(examples), 'example')}, whose "
+        "input stands in the training part."
     )
     return examples.take(rows), f"{split}, without repeated inputs", notes
 
@@ -89,6 +91,6 @@ def _part(folder: Path, corpus: Corpus, split: str) -> tuple[Examples, str]:
     return corpus.parts[split], f"the {split} part"
 
 
-def _key(given: Any) -> Any:
-    """What two inputs that are the same have in common."""
-    return given if isinstance(given, str) else (given.shape, given.tobytes())
+def _key(given: Any, data: Data) -> Any:
+    """What two inputs that are read as the same have in common."""
+    return as_read(given, data) if isinstance(given, str) else (given.shape, given.tobytes())

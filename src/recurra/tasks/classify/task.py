@@ -45,6 +45,7 @@ class ClassificationTask:
 
     name = "classify"
     kind = "classifier"
+    unit = "example"
     Config = settings.Config
     Input = settings.Input
     Answering = settings.Answering

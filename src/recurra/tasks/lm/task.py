@@ -45,6 +45,7 @@ class LanguageModelTask:
 
     name = "lm"
     kind = KIND
+    unit = "token"
     Config = settings.Config
     Input = settings.Input
     Answering = settings.Answering

@@ -18,6 +18,7 @@ from recurra.data.name_list import NameList
 from recurra.data.padded import PaddedBatches, Rows, pad
 from recurra.errors import DataError
 from recurra.naming import CLASSES
+from recurra.results import counted
 from recurra.rng import Streams
 from recurra.runtime import CONTEXT, STOP, resolve, start
 from recurra.task import Prepared
@@ -65,6 +66,7 @@ class Part(NamedTuple):
 
 def encode(found: NameList, tokenizer: Tokenizer) -> Symbols:
     """The names' symbols; DataError where the tokenizer lacks one, or a class."""
+    _require_known(found.names, tokenizer)
     targets = tokenizer.encode("".join(name + END for name in found.names))
     stop = int(tokenizer.encode(END)[0])
     begins = np.concatenate([[0], np.flatnonzero(targets == stop) + 1]).astype(np.int64)
@@ -82,6 +84,20 @@ def encode(found: NameList, tokenizer: Tokenizer) -> Symbols:
         raise DataError(f"the model knows no class {lacking[0]!r}. Have: {have}.")
     starts = [known[start.symbol(label)] for label in found.labels]
     return Symbols(targets, begins, np.array(starts, np.int64))
+
+
+def _require_known(names: Sequence[str], tokenizer: Tokenizer) -> None:
+    """DataError naming the first name with a symbol that the model has none for."""
+    if not (unseen := set(tokenizer.unseen("".join(names)))):
+        return
+    others = [name for name in names if not unseen.isdisjoint(name)]
+    symbol = next(symbol for symbol in others[0] if symbol in unseen)
+    more = f" (as has {counted(len(others) - 1, 'more name')})" if len(others) > 1 else ""
+    raise DataError(
+        f"the name {others[0]!r} has {symbol!r} (U+{ord(symbol):04X}){more}, which was in none of "
+        "the names trained on. Leave it out, or start a run from this one: "
+        "recurra train names … --from RUN."
+    )
 
 
 def fit_tokenizer(found: NameList, old: Tokenizer | None) -> Tokenizer:

@@ -41,6 +41,7 @@ class NamesTask:
 
     name = "names"
     kind = KIND
+    unit = "token"
     Config = settings.Config
     Input = settings.Input
     Answering = settings.Answering

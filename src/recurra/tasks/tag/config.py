@@ -9,7 +9,7 @@ from recurra.data.splits import shares
 from recurra.models.tagger import TaggerSettings
 from recurra.training.settings import Training
 
-SPLITS = ("auto", "train", "valid", "test")
+SPLITS = ("auto", "train", "valid", "test", "all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,9 @@ class Config:
 class Evaluating:
     """What may be asked of `evaluate`."""
 
-    split: str = option("auto", "auto: test, else valid; or train, valid or test")
+    split: str = option(
+        "auto", "auto: test, else valid; train, valid, test or all of the sentences"
+    )
 
     def __post_init__(self) -> None:
         require(self.split in SPLITS, "split", self.split, f"must be one of {', '.join(SPLITS)}")

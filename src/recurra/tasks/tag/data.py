@@ -19,6 +19,7 @@ from recurra.data import sentences as builtin
 from recurra.data.padded import PaddedBatches, Rows, pad
 from recurra.data.splits import shares
 from recurra.models.tagger import Sentences
+from recurra.results import counted
 from recurra.rng import Streams
 from recurra.task import Prepared, Source
 from recurra.tasks.tag import inventory, spans
@@ -209,7 +210,10 @@ def _repaired(found: list[Sentence], scheme: str | None) -> tuple[list[Sentence]
         tags, places = spans.repaired(sentence.tags, scheme)
         changed += len(places)
         right.append(Sentence(sentence.words, tuple(tags)))
-    note = f"{changed:,} tags break the {scheme} scheme: they are learned as the same spans by it."
+    note = (
+        f"{counted(changed, 'tag')} against the rules of the {scheme} scheme: learned as the same "
+        "spans by it."
+    )
     return right, (note,) if changed else ()
 
 

@@ -15,7 +15,7 @@ from recurra.data.same import require_readable, require_same
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.models.size import require_room
 from recurra.models.tagger import Tagger, shapes
-from recurra.results import Evaluation
+from recurra.results import Evaluation, counted
 from recurra.tasks.tag import inventory, spans
 from recurra.tasks.tag.answer import Tagged
 from recurra.tasks.tag.config import Config, Evaluating, Input
@@ -46,6 +46,7 @@ def evaluate(folder: Path, names: Sequence[str], asked: Evaluating) -> Evaluatio
         split,
         int(numbered.lengths.sum()),
         notes,
+        unit="word",
     )
 
 
@@ -145,7 +146,8 @@ def broken(found: Sequence[Sentence], scheme: str | None) -> tuple[str, ...]:
         return ()
     count = sum(len(spans.repaired(sentence.tags, scheme)[1]) for sentence in found)
     note = (
-        f"{count:,} tags break the {scheme} scheme: their spans are read as conlleval reads them."
+        f"{counted(count, 'tag')} against the rules of the {scheme} scheme: spans are read as "
+        "conlleval reads them."
     )
     return (note,) if count else ()
 
@@ -157,6 +159,8 @@ def _part(folder: Path, config: Config, split: str) -> tuple[list[Sentence], str
     require_same(folder, record.files, corpus.sources)
     if split == "auto":
         split = next(name for name in ("test", "valid", "train") if getattr(corpus, name))
+    if split == "all":
+        return [*corpus.train, *corpus.valid, *corpus.test], "all sentences"
     part = getattr(corpus, split)
     if not part:
         raise DataError(f"{folder} has no {split} part: nothing was held out for it.")

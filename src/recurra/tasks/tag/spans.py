@@ -71,8 +71,10 @@ def scheme_of(sentences: Sequence[Sequence[str]]) -> str | None:
         return None
     if any(tag[0] in "ES" for tag in known):
         return "bioes"
-    broken = {name: sum(len(repaired(tags, name)[1]) for tags in sentences) for name in SCHEMES}
-    return min(("bio", "iob1"), key=lambda name: broken[name])
+    return min(
+        ("bio", "iob1"),
+        key=lambda name: sum(len(repaired(tags, name)[1]) for tags in sentences),
+    )
 
 
 def strays(tags: Iterable[str]) -> set[str]:

@@ -40,6 +40,7 @@ class TagTask:
 
     name = "tag"
     kind = "tagger"
+    unit = "word"
     Config = settings.Config
     Input = settings.Input
     Answering = settings.Answering
