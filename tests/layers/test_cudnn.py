@@ -133,15 +133,15 @@ def test_a_learned_state_has_its_gradient_here_too() -> None:
 
 
 def test_nothing_on_the_cpu_goes_there() -> None:
-    assert not cudnn.takes(cells.load("lstm"), numbers(1))
+    assert not cudnn.takes(cells.load("lstm"), numbers(1), ())
 
 
 @gpu
 def test_a_cell_of_the_users_own_and_one_that_torch_has_not_keep_the_loop() -> None:
     x = torch.zeros(1, device="cuda")
-    assert cudnn.takes(cells.load("lstm"), x)
-    assert not cudnn.takes(OwnLSTM(), x)
-    assert not cudnn.takes(cells.load("gru_reset_before"), x)
+    assert cudnn.takes(cells.load("lstm"), x, [x])
+    assert not cudnn.takes(OwnLSTM(), x, [x])
+    assert not cudnn.takes(cells.load("gru_reset_before"), x, [x])
 
 
 @gpu

@@ -6,7 +6,7 @@ not here: the stack calls this a layer at a time where it has some.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -26,14 +26,15 @@ MODES = {
 }
 
 
-def takes(cell: Cell[Any], *tensors: Tensor) -> bool:
+def takes(cell: Cell[Any], given: Tensor, weights: Iterable[Tensor]) -> bool:
     """Whether layers of `cell` with these tensors run here: on CUDA, where torch has the cell.
 
     The cell is exactly one of Recurra's own, not a subclass, and there is no function transform.
     """
     return (
         type(cell).__module__ in {f"recurra.cells.{name}" for name in MODES}
-        and all(one.is_cuda for one in tensors)
+        and given.is_cuda
+        and all(one.is_cuda for one in weights)
         and not torch._C._are_functorch_transforms_active()
     )
 

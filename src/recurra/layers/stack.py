@@ -108,7 +108,7 @@ class Stack(nn.Module):
         def first(layer: Layer, before: Any) -> tuple[Tensor, Any]:
             return layer(x, before, lengths)  # type: ignore[no-any-return]
 
-        if cudnn.takes(self.cell, x, *self.parameters()):
+        if cudnn.takes(self.cell, x, self.parameters()):
             return self._run_cudnn(x, state, lengths, generator)
         return self._run((len(x), x.shape[1]), first, state, lengths, generator)
 
@@ -133,7 +133,7 @@ class Stack(nn.Module):
         def first(layer: Layer, before: Any) -> tuple[Tensor, Any]:
             return layer.forward_ids(ids, embedding, before, lengths)
 
-        if cudnn.takes(self.cell, ids, *self.parameters()):
+        if cudnn.takes(self.cell, ids, self.parameters()):
             if embedding is None:
                 x = nn.functional.one_hot(ids, self.input_size).to(
                     self.layers(0)[0].weights.weight_ih.dtype

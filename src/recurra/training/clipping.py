@@ -25,8 +25,8 @@ def clip(gradients: Sequence[Tensor], norm: float | None, value: float | None) -
     if not before < float("inf"):
         return Clipped(before, False)
     cut = False
-    if value is not None:
-        cut = any(float(gradient.abs().max()) > value for gradient in gradients if gradient.numel())
+    if value is not None and before > value:  # no element is larger than the norm
+        cut = largest(gradients) > value
         for gradient in gradients if cut else ():
             gradient.clamp_(-value, value)
     length = l2_norm(gradients) if cut else before
@@ -35,6 +35,12 @@ def clip(gradients: Sequence[Tensor], norm: float | None, value: float | None) -
         for gradient in gradients:
             gradient.mul_(norm / length)
     return Clipped(before, cut)
+
+
+def largest(tensors: Sequence[Tensor]) -> float:
+    """The largest magnitude of an element."""
+    norms = [torch.linalg.vector_norm(tensor, torch.inf) for tensor in tensors if tensor.numel()]
+    return float(torch.stack(norms).max())
 
 
 def l2_norm(tensors: Sequence[Tensor]) -> float:

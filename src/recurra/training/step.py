@@ -62,7 +62,8 @@ def take(task: Any, live: Live, training: Training, rate: float, device: torch.d
 def _update(live: Live, training: Training, step: int, rate: float, batches: float) -> Clipped:
     """Clips the gradients, summed over so many batches, and moves the weights."""
     live.precision.unscale(live.optimizer)
-    gradients = [item.grad for item in live.model.parameters() if item.grad is not None]
+    trained = [item for group in live.optimizer.param_groups for item in group["params"]]
+    gradients = [item.grad for item in trained if item.grad is not None]
     if batches != 1:
         for gradient in gradients:
             gradient.div_(batches)
