@@ -41,8 +41,8 @@ def gradients(
             at[gates_at] = gates.data_ptr()
     elif wants[0] and source is not None:
         inputs = [torch.empty_like(source) for _ in call.reverse]
-    above = _rows(d_outputs)
-    final = [None if one is None else one.contiguous() for one in d_final]
+    above = _rows(d_outputs)  # of both the sign may stand elsewhere than in memory
+    final = [None if one is None else one.resolve_neg().contiguous() for one in d_final]
     to, final_at, inputs_at = addresses(found), addresses(final), addresses(inputs)
     work: list[kernels.Shape | kernels.Backward] = []
     for index in range(len(call.reverse)):
@@ -112,7 +112,7 @@ def _rows(d_outputs: Tensor | None) -> Tensor | None:
     """
     if d_outputs is None:
         return None
-    d_outputs = d_outputs.resolve_neg()  # a sign that is not in memory
+    d_outputs = d_outputs.resolve_neg()
     stride = d_outputs.stride()
     return d_outputs if stride[-1] == 1 or not any(stride) else d_outputs.contiguous()
 
