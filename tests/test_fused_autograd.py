@@ -100,6 +100,19 @@ def test_a_gradient_whose_sign_is_not_in_memory_keeps_it() -> None:
     torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=GRADIENT)
 
 
+def test_a_final_state_of_one_number_keeps_the_sign_of_its_gradient() -> None:
+    """As above; of one number such a gradient is contiguous already, so nothing copies it."""
+    theirs, mine = nn.GRU(5, 1), ours.GRU(5, 1)
+    mine.load_state_dict(theirs.state_dict())
+    x, found = torch.randn(3, 1, 5), []
+    for module in (theirs, mine):
+        leaf = x.clone().requires_grad_()
+        final = module(leaf)[1]
+        final.backward(torch.full((1, 1, 1), 2 + 3j).conj().imag)
+        found.append(leaf.grad)
+    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=GRADIENT)
+
+
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
 def test_a_traced_or_exported_stack_computes_from_its_input() -> None:
     stack = Stack(cells.load("gru"), 5, 7, rng=np.random.default_rng(0)).requires_grad_(False)

@@ -16,10 +16,12 @@ from torch.nn import Parameter
 
 from recurra import kernels
 from recurra.cells import Cell, Weights
-from recurra.fused._call import Call
+from recurra.fused._call import EACH, Call
 from recurra.fused._node import run
 
-__all__ = ["Call", "layer", "readable", "run", "takes"]
+__all__ = ["EACH", "Call", "layer", "readable", "run", "takes"]
+
+PLAIN = (Tensor, Parameter)
 
 
 def takes(cell: Cell[Any], *tensors: Tensor | None) -> bool:
@@ -41,10 +43,7 @@ def readable(*tensors: Tensor | None) -> bool:
         return False
     for one in tensors:
         if one is not None and not (
-            one.dtype is torch.float32
-            and one.is_cpu
-            and type(one) in (Tensor, Parameter)
-            and one.numel()
+            type(one) in PLAIN and one.dtype is torch.float32 and one.is_cpu and one.numel()
         ):
             return False
     return not (

@@ -6,162 +6,121 @@ for a table's.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from recurra import kernels
-from recurra.fused._call import EACH, Call, address
-
-
-class Saved(NamedTuple):
-    """What forward left, of all directions."""
-
-    source: Tensor | None
-    h0: Tensor | None
-    c0: Tensor | None
-    weights: tuple[Tensor | None, ...]
-    gates: tuple[Tensor | None, ...]
-    extra: tuple[Tensor | None, ...]
-    outputs: Tensor
+from recurra.fused._call import BEFORE, EACH, FLOAT, H0, IDS, SOURCE, Call, Extent, addresses, shape
 
 
 def gradients(
     call: Call,
-    shapes: list[kernels.Shape],
-    symbols: int,
-    saved: Saved,
+    size: Extent,
+    left: Sequence[Tensor | None],
     wants: tuple[bool, ...],
     d_outputs: Tensor | None,
     d_final: tuple[Tensor | None, ...],
 ) -> tuple[Tensor | None, ...]:
     """The gradients of source, h0, c0 and each direction's weights, None where not wanted.
 
-    `symbols` is how many rows the table had where there are ids.
+    `left` is what forward left, wherever hooks have put it since.
     """
-    d_h0 = torch.empty_like(saved.h0) if wants[1] and saved.h0 is not None else None
-    d_c0 = torch.empty_like(saved.c0) if wants[2] and saved.c0 is not None else None
-    final = [None if one is None else one.contiguous() for one in d_final]
-    above = _Above(call, d_outputs)
+    at, gates_at = addresses(left), BEFORE + EACH * len(call.reverse)
+    source, weight_ih, gates, outputs = left[SOURCE], left[BEFORE], left[gates_at], left[-1]
+    assert outputs is not None
+    found = [
+        torch.empty_like(one) if want and one is not None else None
+        for one, want in zip(left[H0:gates_at], wants[1:], strict=True)
+    ]
+    inputs: list[Tensor] = []  # the source's gradient by each direction
+    if wants[0] and weight_ih is None:  # it is x_gates, whose gradient stands where gates stood
+        if gates is None:
+            gates = outputs.new_empty((size.tokens, size.width))
+            at[gates_at] = gates.data_ptr()
+    elif wants[0] and source is not None:
+        inputs = [torch.empty_like(source) for _ in call.reverse]
+    above = _rows(d_outputs)  # of both the sign may stand elsewhere than in memory
+    final = [None if one is None else one.resolve_neg().contiguous() for one in d_final]
+    to, final_at, inputs_at = addresses(found), addresses(final), addresses(inputs)
     work: list[kernels.Shape | kernels.Backward] = []
-    each = []
-    for index, shape in enumerate(shapes):
-        shape = _moved(shape, call, index, saved)
-        one = _Direction(call, index, saved, wants)
-        each.append(one)
-        state = index * call.batch * call.hidden
-        own = kernels.Backward(
-            address(one.gates),
-            address(one.extra),
-            address(saved.outputs, index * call.hidden),
-            *above.of(index),
-            address(final[0], state),
-            address(final[1], state) if len(final) == 2 else 0,
-            address(d_h0, state),
-            address(d_c0, state),
-            address(one.d_input),
-            *one.addresses(),
-        )
-        work += shape, own
+    for index in range(len(call.reverse)):
+        d_input = inputs_at[index] if inputs else 0
+        own = _own(call, index, at, above, final_at, d_input, to)
+        work += shape(call, size, at, index), own
     kernels.run_backward(*work)
     d_source = None
-    for one in each:
-        part = one.d_source(symbols)
-        d_source = part if d_source is None or part is None else d_source.add_(part)
-    return (d_source, d_h0, d_c0, *(d for one in each for d in one.d_weights))
+    if inputs:
+        d_source, *more = inputs
+        for one in more:
+            d_source.add_(one)
+    elif wants[0] and gates is not None:
+        d_source = _of_gates(call, size, gates, left[IDS])
+    return d_source, *found
 
 
-def _moved(shape: kernels.Shape, call: Call, index: int, saved: Saved) -> kernels.Shape:
-    """The shape with the addresses of what was saved: hooks may have put copies in its place."""
-    weight_ih, weight_hh, _, _, other = saved.weights[EACH * index : EACH * (index + 1)]
-    state = index * call.batch * call.hidden
-    return shape._replace(
-        lengths=address(call.lengths),
-        batch_sizes=address(call.batch_sizes),
-        order=address(call.order),
-        weight_hh=address(weight_hh),
-        weight_hn=address(other) if shape.weight_hn else 0,
-        input=address(saved.source) if shape.input else 0,
-        weight_ih=address(weight_ih) if shape.weight_ih else 0,
-        h0=address(saved.h0, state),
-        c0=address(saved.c0, state),
+def _own(
+    call: Call,
+    index: int,
+    at: list[int],
+    above: Tensor | None,
+    final: list[int],
+    d_input: int,
+    to: list[int],
+) -> kernels.Backward:
+    directions, other, part = len(call.reverse), call.kind.other, index * call.hidden * FLOAT
+    gates, state = BEFORE + EACH * directions + index, part * call.batch
+    d_h0, d_c0 = to[:2]
+    d_ih, d_hh, d_bias, d_bias_hh, d_other = to[2 + EACH * index : 2 + EACH * (index + 1)]
+    d_bias_hn = 0
+    if other == "bias_hn":
+        d_bias_hn = d_other or (d_bias_hh and d_bias_hh + 2 * call.hidden * FLOAT)
+    d_outputs, step, sequence, same = 0, 0, 0, False
+    if above is not None:
+        stride = above.stride()
+        step, sequence, same = stride[0], stride[-2], not any(stride)
+        if call.batch_first:
+            step, sequence = sequence, step
+        d_outputs = above.data_ptr() + (0 if same else part)
+    return kernels.Backward(
+        at[gates],
+        at[gates + directions],
+        at[-1] + part,
+        d_outputs,
+        step,
+        sequence,
+        same,
+        final[0] and final[0] + state,
+        final[1] and final[1] + state if len(final) == 2 else 0,
+        d_h0 and d_h0 + state,
+        d_c0 and d_c0 + state,
+        d_input,
+        d_ih,
+        d_hh,
+        d_other if other == "weight_hn" else 0,
+        d_bias,
+        d_bias_hh,
+        d_bias_hn,
     )
 
 
-class _Above:
-    """The gradient of the outputs in any layout whose rows are contiguous, or one number for all.
+def _rows(d_outputs: Tensor | None) -> Tensor | None:
+    """The gradient of the outputs in a layout whose rows are contiguous, or one number for all.
 
     The latter is what a sum gives: nothing need be written out.
     """
-
-    def __init__(self, call: Call, d_outputs: Tensor | None) -> None:
-        self.given, self.same, self.hidden = d_outputs, False, call.hidden
-        self.step = self.sequence = 0
-        if d_outputs is None:
-            return
-        self.given = d_outputs = d_outputs.resolve_neg()  # a sign that is not in memory
-        stride = d_outputs.stride()
-        self.same = not any(stride)
-        if not self.same and stride[-1] != 1:
-            self.given = d_outputs = d_outputs.contiguous()
-            stride = d_outputs.stride()
-        self.step, self.sequence = stride[0], stride[-2]
-        if call.batch_first:
-            self.step, self.sequence = self.sequence, self.step
-
-    def of(self, index: int) -> tuple[int, int, int, bool]:
-        """A direction's address and layout, and whether it is one number for all."""
-        at = address(self.given, 0 if self.same else index * self.hidden)
-        return at, self.step, self.sequence, self.same
+    if d_outputs is None:
+        return None
+    d_outputs = d_outputs.resolve_neg()
+    stride = d_outputs.stride()
+    return d_outputs if stride[-1] == 1 or not any(stride) else d_outputs.contiguous()
 
 
-class _Direction:
-    """A direction's gradients: room for the native call to fill."""
-
-    def __init__(self, call: Call, index: int, saved: Saved, wants: tuple[bool, ...]) -> None:
-        each = slice(EACH * index, EACH * (index + 1))
-        weights = saved.weights[each]
-        self.call = call
-        self.gates, self.extra = saved.gates[index], saved.extra[index]
-        # of weight_ih, weight_hh, bias, bias_hh and other
-        self.d_weights = [
-            torch.empty_like(one) if want and one is not None else None
-            for one, want in zip(weights, wants[3:][each], strict=True)
-        ]
-        self.wants_source, self.d_input = wants[0], None
-        if weights[0] is not None:
-            if wants[0] and saved.source is not None:
-                self.d_input = torch.empty_like(saved.source)
-        elif self.gates is None:
-            tokens = saved.outputs.numel() // (call.hidden * len(call.reverse))
-            self.gates = saved.outputs.new_empty((tokens, call.kind.gates * call.hidden))
-
-    def addresses(self) -> tuple[int, ...]:
-        """Of d_weight_ih, d_weight_hh, d_weight_hn, d_bias, d_bias_hh and d_bias_hn."""
-        d_ih, d_hh, d_bias, d_bias_hh, d_other = self.d_weights
-        other = self.call.kind.other
-        d_hn = d_other if other == "weight_hn" else None
-        d_bias_hn = 0
-        if other == "bias_hn":
-            d_bias_hn = address(d_other) or address(d_bias_hh, 2 * self.call.hidden)
-        return (
-            address(d_ih),
-            address(d_hh),
-            address(d_hn),
-            address(d_bias),
-            address(d_bias_hh),
-            d_bias_hn,
-        )
-
-    def d_source(self, symbols: int) -> Tensor | None:
-        """The source's gradient, once the native call is done."""
-        if self.d_input is not None or not self.wants_source:
-            return self.d_input
-        assert self.gates is not None
-        if self.call.ids is None:
-            return self.gates.view(-1, self.call.batch, self.gates.shape[1])
-        sums = self.gates.new_empty(symbols, self.gates.shape[1])
-        ids = self.call.ids.flatten()
-        kernels.sum_rows(self.gates, ids, sums, threads=torch.get_num_threads())
-        return sums
+def _of_gates(call: Call, size: Extent, gates: Tensor, ids: Tensor | None) -> Tensor:
+    """The source's gradient where that is x_gates, or with ids a table of them."""
+    if ids is None:
+        return gates.view(size.steps, call.batch, size.width)
+    sums = gates.new_empty(size.rows, size.width)
+    kernels.sum_rows(gates, ids.flatten(), sums, threads=torch.get_num_threads())
+    return sums

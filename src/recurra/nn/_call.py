@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from recurra import cells, fused, kernels
+from recurra import fused, kernels
 
 CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN_TANH": "rnn", "RNN_RELU": "relu_rnn"}
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -26,7 +26,7 @@ class Call(NamedTuple):
     packed: PackedSequence | None  # the input, where it was packed
     unbatched: bool
     state: tuple[Tensor | None, ...]  # h and c, (L·D, B, H), as they were given
-    weights: list[tuple[Tensor | None, ...]]  # of each layer and direction, as the node takes them
+    weights: list[Tensor | None]  # of each layer and direction, as the node takes them
 
 
 def call_of(module: torch.nn.RNNBase, given: Any, state: Any) -> Call | None:
@@ -39,9 +39,7 @@ def call_of(module: torch.nn.RNNBase, given: Any, state: Any) -> Call | None:
         return None
     fields = _fields(state, 2 if module.mode == "LSTM" else 1)
     weights = _weights(module)
-    if fields is None or not fused.takes(
-        _cell(module.mode), x, *fields, *(one for each in weights for one in each)
-    ):
+    if fields is None or not fused.readable(x, *fields, *weights):
         return None
     unbatched = False
     if packed is not None:
@@ -58,9 +56,10 @@ def call_of(module: torch.nn.RNNBase, given: Any, state: Any) -> Call | None:
         fields = tuple(one[:, None] for one in fields)
     else:
         return None
-    shape = (len(weights), batch, module.hidden_size)
-    if any(one.shape != shape for one in fields):
-        return None
+    if fields:
+        shape = (len(weights) // fused.EACH, batch, module.hidden_size)
+        if any(one.shape != shape for one in fields):
+            return None
     return Call(x, batch, packed, unbatched, (*fields, None, None)[:2], weights)
 
 
@@ -80,13 +79,12 @@ def run(module: torch.nn.RNNBase, call: Call) -> tuple[Any, tuple[Tensor, ...]]:
     if packed is not None:
         layer = layer._replace(batch_sizes=packed.batch_sizes, order=packed.sorted_indices)
     if module.num_layers == 1:  # nothing to slice, drop or join: it shows at one sequence
-        tensors = call.weights[0] if directions == 1 else call.weights[0] + call.weights[1]
-        x, *fields = fused.run(layer, x, *call.state, *tensors)
+        x, *fields = fused.run(layer, x, *call.state, *call.weights)
         return _as_given(call, x, fields)
     for depth in range(module.num_layers):
         begin, end = depth * directions, (depth + 1) * directions
         h0, c0 = (None if one is None else one[begin:end] for one in call.state)
-        weights = (one for each in call.weights[begin:end] for one in each)
+        weights = call.weights[begin * fused.EACH : end * fused.EACH]
         x, *final = fused.run(layer, x, h0, c0, *weights)
         finals.append(final)
         if dropped and depth + 1 < module.num_layers:
@@ -119,29 +117,24 @@ def _fields(state: Any, count: int) -> tuple[Tensor, ...] | None:
     return tuple(state) if fits and all(isinstance(one, Tensor) for one in state) else None
 
 
-@cache
-def _cell(mode: str) -> Any:
-    return cells.load(CELLS[mode])
-
-
-def _weights(module: torch.nn.RNNBase) -> list[tuple[Tensor | None, ...]]:
+def _weights(module: torch.nn.RNNBase) -> list[Tensor | None]:
     """Each layer's and direction's weight_ih, weight_hh, bias_ih and bias_hh, and none other."""
+    names = _names(module.num_layers, module.bidirectional, module.bias)
     own = module._parameters  # what getattr looks up at the end of a long way
-    return [
-        (*(own[name] if name in own else getattr(module, name) for name in names), *absent)
-        for names, absent in _names(module.num_layers, module.bidirectional, module.bias)
-    ]
+    try:
+        return [None if name is None else own[name] for name in names]
+    except KeyError:  # some are made of other parameters
+        return [None if name is None else getattr(module, name) for name in names]
 
 
 @cache
-def _names(
-    layers: int, bidirectional: bool, bias: bool
-) -> list[tuple[tuple[str, ...], tuple[None, ...]]]:
-    """Of each layer and direction: its parameters' names, and a None for each that it has not."""
+def _names(layers: int, bidirectional: bool, bias: bool) -> list[str | None]:
+    """Of each layer and direction: its parameters' names, and None for each that it has not."""
     of_each = NAMES if bias else NAMES[:2]
     ways = ("", "_reverse") if bidirectional else ("",)
     return [
-        (tuple(f"{name}_l{depth}{way}" for name in of_each), (None,) * (5 - len(of_each)))
+        name and f"{name}_l{depth}{way}"
         for depth in range(layers)
         for way in ways
+        for name in (*of_each, *[None] * (fused.EACH - len(of_each)))
     ]
