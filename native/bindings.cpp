@@ -196,11 +196,22 @@ void apply(int function, Address x, Address out, Index n) {
     chosen_set().apply(function, at<const float>(x), at<float>(out), n);
 }
 
-void nats(Index tokens, Index symbols, Address logits, Address targets, Address nats,
-          Address gradient, float scale, int threads) {
-    const Nats job{tokens,           symbols,             at<const float>(logits),
-                   at<const Index>(targets), at<double>(nats), at<float>(gradient),
-                   scale,            threads};
+void nats(Index tokens, Index hidden, Index symbols, Address rows, Address weight, Address bias,
+          Address targets, Address nats, float scale, Address d_rows, Address d_weight,
+          Address d_bias, int threads) {
+    const Nats job{tokens,
+                   hidden,
+                   symbols,
+                   at<const float>(rows),
+                   at<const float>(weight),
+                   at<const float>(bias),
+                   at<const Index>(targets),
+                   at<double>(nats),
+                   scale,
+                   at<float>(d_rows),
+                   at<float>(d_weight),
+                   at<float>(d_bias),
+                   threads};
     nb::gil_scoped_release released;
     check_ids(job.targets, tokens, -1, symbols);
     chosen_set().nats(job);

@@ -3,13 +3,13 @@
 
 #include <math.h>
 
-#include "rows.hpp"
-#include "team.hpp"
+#include "call.hpp"
 
 namespace recurra::RECURRA_SET {
 namespace {
 
-constexpr Index worth_a_team = 30000;  // numbers: some 10 µs of one core
+constexpr Index worth_a_team = 30000;   // numbers: some 10 µs of one core
+constexpr double worth_sharing = 4e5;   // multiplications: the same
 constexpr Index block = 16 * lanes;    // of a row in one float32 sum; thousands would lose digits
 
 float largest(const float* x, Index n) {
@@ -46,27 +46,27 @@ Vec leading(Vec x, Index n) {
     return load(part, n);
 }
 
-// −ln p(target) of one token; its gradient where there is room for it.
-double token_nats(const float* logits, Index V, Index target, float* gradient, float scale) {
-    const float high = largest(logits, V);
+// −ln p(target) of one token; with `scale` the gradient of scale · that takes the logits' place.
+double token_nats(float* logits, Index V, Index target, const float* scale) {
+    const float high = largest(logits, V), aim = logits[target];
     double total = 0;
     for (Index from = 0; from < V; from += block) {
         const Index end = from + block < V ? from + block : V;
         Vec sums{};
         for (Index at = from; at < end; at += lanes) {
             const Vec e = leading(exp(load(logits + at, V - at) - high), V - at);
-            if (gradient) store(gradient + at, e, V - at);
+            if (scale) store(logits + at, e, V - at);
             sums += e;
         }
         total += sum(sums);
     }
-    if (gradient) {
-        const float factor = (float)(scale / total);
+    if (scale) {
+        const float factor = (float)(*scale / total);
         for (Index at = 0; at < V; at += lanes)
-            store(gradient + at, factor * load(gradient + at, V - at), V - at);
-        gradient[target] -= scale;
+            store(logits + at, factor * load(logits + at, V - at), V - at);
+        logits[target] -= *scale;
     }
-    return log(total) + ((double)high - (double)logits[target]);
+    return log(total) + ((double)high - (double)aim);
 }
 
 template <class Job, class Share>
@@ -85,19 +85,96 @@ void shared(const Job& job, bool worth, Share share) {
 
 }  // namespace
 
-void nats(const Nats& job) {
-    shared(job, job.tokens * job.symbols >= worth_a_team, [](const Nats& job, Part part) {
-        const Index V = job.symbols;
-        for (Index n = part.first(job.tokens); n < part.last(job.tokens); ++n) {
-            float* gradient = job.gradient ? job.gradient + n * V : nullptr;
-            job.nats[n] = 0;
-            if (job.targets[n] >= 0)
-                job.nats[n] =
-                    token_nats(job.logits + n * V, V, job.targets[n], gradient, job.scale);
-            else if (gradient)
-                for (Index at = 0; at < V; ++at) gradient[at] = 0;
+namespace {
+
+// What the participants of a call of `nats` share.
+struct Projection {
+    const Nats& job;
+    Panels to_logits, to_rows;  // weight in the order of either product; to_rows empty if not wanted
+    float *packed, *packed_back;
+    Index chunk;    // tokens
+    float* logits;  // (2, chunk, V): one is read while the other is written
+    float* room;    // (participants, Room::size)
+    Barrier barrier;
+};
+
+// A participant's part: of every chunk some tokens' logits and what goes back to their rows, and of
+// the sums over tokens some symbols'.
+void project(Projection& all, const Part& part) {
+    const Nats& job = all.job;
+    const Index V = job.symbols, H = job.hidden;
+    const float* starts[] = {job.bias};
+    const Panels &w = all.to_logits, &back = all.to_rows;
+    pack_rows(w, all.packed, part.first(w.count), part.last(w.count), job.weight, V, 1, starts);
+    if (job.d_rows)
+        pack_columns(back, all.packed_back, part.first(back.count), part.last(back.count),
+                     job.weight, H);
+    all.barrier.wait((int)part.count);
+    const bool sums = job.d_weight || job.d_bias;
+    const float* scale = job.d_rows || sums ? &job.scale : nullptr;
+    const Room room{all.room + part.index * Room::size};
+    Chunk tokens;
+    for (Index begin = 0, turn = 0; begin < job.tokens; begin += all.chunk, turn = 1 - turn) {
+        tokens.count = all.chunk < job.tokens - begin ? all.chunk : job.tokens - begin;
+        float* logits = all.logits + turn * all.chunk * V;
+        const Index last = part.last(tokens.count);
+        for (Index from = part.first(tokens.count); from < last; from += Block::most) {
+            const Index to = from + Block::most < last ? from + Block::most : last;
+            Block block;
+            for (Index n = from; n < to; ++n) {
+                block.from[block.count] = job.rows + (begin + n) * H;
+                block.to[block.count++] = logits + n * V;
+            }
+            multiply(w, block, V);
+            for (Index n = from; n < to; ++n) {
+                const Index target = job.targets[begin + n];
+                job.nats[begin + n] =
+                    target < 0 ? 0 : token_nats(logits + n * V, V, target, scale);
+                if (target < 0) std::memset(logits + n * V, 0, sizeof(float) * (std::size_t)V);
+                if (!job.d_rows) continue;
+                block.from[block.count] = logits + n * V;
+                block.to[block.count++] = job.d_rows + (begin + n) * H;
+            }
+            if (job.d_rows) multiply(back, block, H);
         }
-    });
+        if (!sums) continue;
+        all.barrier.wait((int)part.count);
+        for (Index n = 0; n < tokens.count; ++n) {
+            tokens.gates[n] = logits + n * V;
+            tokens.input[n] = job.rows + (begin + n) * H;
+        }
+        if (job.d_bias) add_rows(tokens, tokens.gates, part.first(V), part.last(V), job.d_bias);
+        add_products(tokens, tokens.gates, V, part, room, {tokens.input, H, job.d_weight}, {});
+        tokens.begins = false;
+    }
+}
+
+}  // namespace
+
+void nats(const Nats& job) {
+    constexpr Index numbers = Index{1} << 22;  // of logits at a time: 16 MB
+    Workspace memory;
+    const Index V = job.symbols, fit = numbers / V;
+    Projection all{job, panels(V, job.hidden, 4, 1), {}, nullptr, nullptr, 0, nullptr, nullptr, {}};
+    if (job.d_rows) all.to_rows = panels(job.hidden, V, 4, 1);
+    all.packed = memory.array<float>(floats(all.to_logits));
+    all.packed_back = memory.array<float>(floats(all.to_rows));
+    all.to_logits.data = all.packed;
+    all.to_rows.data = all.packed_back;
+    all.chunk = fit < 32 ? 32 : fit < Chunk::most ? fit : Chunk::most;
+    if (all.chunk > job.tokens) all.chunk = job.tokens;
+    all.logits = memory.array<float>(2 * all.chunk * V);
+    all.room = memory.array<float>(job.threads * Room::size);
+    if (!job.tokens) {
+        if (job.d_weight) std::memset(job.d_weight, 0, sizeof(float) * (std::size_t)(V * job.hidden));
+        if (job.d_bias) std::memset(job.d_bias, 0, sizeof(float) * (std::size_t)V);
+    }
+    const double work = (double)job.tokens * (double)V * (double)job.hidden;
+    const auto task = [](void* data, int index, int count) {
+        const FlushToZero flush;
+        project(*static_cast<Projection*>(data), {index, count});
+    };
+    run_together(work >= worth_sharing ? job.threads : 1, task, &all);
 }
 
 // Each thread has columns of its own, so that a sum's order does not depend on how many there are.

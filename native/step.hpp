@@ -1,19 +1,24 @@
-// What a training step asks for beside the layers: the loss over the symbols with its gradient, and
-// sums of rows by id (the gradient of a table). Plain pointers and sizes.
+// What a training step asks for beside the layers: the loss of a projection onto the symbols with
+// its gradients, and sums of rows by id (the gradient of a table). Plain pointers and sizes.
 #pragma once
 
 #include "job.hpp"
 
 namespace recurra {
 
-// −ln softmax(logits)[target] of N tokens. With `gradient` also its derivative by the logits.
+// −ln softmax(weight · row + bias)[target] of N tokens, and the gradients of scale · their sum. The
+// logits are never all there: a chunk of tokens at a time.
 struct Nats {
-    Index tokens, symbols;
-    const float* logits;   // (N, V)
+    Index tokens, hidden, symbols;
+    const float* rows;     // (N, H)
+    const float* weight;   // (V, H)
+    const float* bias;     // (V,), or null
     const Index* targets;  // (N,), −1: a token that does not count
     double* nats;          // (N,), out: 0 where it does not count
-    float* gradient;       // (N, V), out: of scale · Σ nats; or null
     float scale;
+    float* d_rows;         // (N, H), out; or null, as those below
+    float* d_weight;       // (V, H)
+    float* d_bias;         // (V,)
     int threads;
 };
 

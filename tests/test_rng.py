@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import numpy as np
@@ -20,6 +21,14 @@ def test_drawing_from_one_stream_never_moves_another() -> None:
 def test_seeds_and_purposes_give_different_numbers() -> None:
     numbers = {generator(s, p).random() for s in (0, 1) for p in ("init", "order", "sample")}
     assert len(numbers) == 6
+
+
+def test_a_generator_is_philox_keyed_by_the_first_half_of_a_sha256() -> None:
+    for seed, purpose in ((0, "sample/0"), (2**70, "init"), (-3, "")):
+        digest = hashlib.sha256(f"recurra/{seed}/{purpose}".encode()).digest()
+        philox = np.random.Philox(key=int.from_bytes(digest[:16], "little"))
+        expected = np.random.Generator(philox).random(9).tolist()
+        assert generator(seed, purpose).random(9).tolist() == expected
 
 
 def test_a_restored_state_draws_what_the_saved_one_would_have() -> None:

@@ -32,7 +32,7 @@ class Streams:
 
     def step_seed(self, purpose: str, step: int) -> int:
         """A 63-bit seed that depends on (seed, purpose, step) alone."""
-        return _key(self.seed, f"{purpose}/{step}") >> 65
+        return int.from_bytes(_digest(self.seed, f"{purpose}/{step}"), "little") >> 65
 
     def state(self) -> dict[str, Any]:
         """The state of every generator as JSON values."""
@@ -46,7 +46,8 @@ class Streams:
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
     """A generator of its own for (seed, purpose)."""
-    return np.random.Generator(np.random.Philox(key=_key(seed, purpose)))
+    keyed: Any = _Keyed(_digest(seed, purpose))  # NumPy's stubs know SeedSequence alone
+    return np.random.Generator(np.random.Philox(keyed))
 
 
 def generator_state(rng: np.random.Generator) -> dict[str, Any]:
@@ -75,9 +76,20 @@ def draw(probabilities: NDArray[np.floating[Any]], uniform: float) -> int:
     return int(np.flatnonzero(probabilities)[-1])  # uniform * total rounded up to the total
 
 
-def _key(seed: int, purpose: str) -> int:
-    digest = hashlib.sha256(f"recurra/{seed}/{purpose}".encode()).digest()
-    return int.from_bytes(digest[:16], "little")
+class _Keyed(np.random.bit_generator.ISeedSequence):
+    """Where Philox gets its key from, 16 bytes. Told it as `key`, NumPy asks the system for entropy
+    first, which takes most of the time that a generator takes."""
+
+    def __init__(self, key: bytes) -> None:
+        self._words = np.frombuffer(key, "<u8").astype(np.uint64)
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> NDArray[Any]:
+        assert (n_words, dtype) == (self._words.size, np.uint64)
+        return self._words
+
+
+def _digest(seed: int, purpose: str) -> bytes:
+    return hashlib.sha256(f"recurra/{seed}/{purpose}".encode()).digest()[:16]
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,16 @@ import torch
 from numpy.typing import NDArray
 
 from recurra.errors import ShapeError
-from recurra.layers.losses import mean_nats
+from recurra.layers import losses
+
+
+def mean_nats(
+    logits: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The loss of logits that are a projection's outputs: those of an identity."""
+    symbols = logits.shape[-1]
+    weight, bias = torch.eye(symbols, dtype=logits.dtype), torch.zeros(symbols, dtype=logits.dtype)
+    return losses.mean_nats(logits, weight, bias, targets, mask)
 
 
 def expected(logits: torch.Tensor, targets: torch.Tensor) -> NDArray[np.float64]:
@@ -70,6 +79,33 @@ def test_float32_loss_and_gradient_are_those_of_torch_in_float64() -> None:
         results.append((loss.detach().double(), torch.autograd.grad(loss, x)[0].double()))
     for found, expected in zip(*results, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-7)  # float32's rounding
+
+
+def test_gradients_of_outputs_and_projection_are_those_of_torch_in_float64() -> None:
+    rng = np.random.default_rng(1)
+    shapes = ((30, 11, 20), (9, 20), (9,))  # more tokens than the native pass holds at once
+    given = [torch.from_numpy(rng.normal(size=shape)) for shape in shapes]
+    targets = torch.from_numpy(rng.integers(0, 9, (30, 11)))
+    mask = torch.from_numpy(rng.random((30, 11)) < 0.7)
+    results = []
+    for dtype in (torch.float32, torch.float64):  # native, and torch's own
+        leaves = [one.to(dtype, copy=True).requires_grad_() for one in given]
+        loss = 3 * losses.mean_nats(leaves[0], leaves[1], leaves[2], targets, mask)
+        found = [loss.detach(), *torch.autograd.grad(loss, leaves)]
+        results.append([one.double() for one in found])
+    for one, expected in zip(*results, strict=True):
+        torch.testing.assert_close(one, expected, rtol=1e-5, atol=1e-6)  # sums of 330 terms
+
+
+def test_only_the_gradients_that_are_asked_for_are_made() -> None:
+    outputs, weight, bias = torch.randn(6, 5), torch.randn(4, 5), torch.zeros(4)
+    weight.requires_grad_()
+    targets = torch.tensor([0, 1, 2, 3, 0, 1])
+    found = torch.autograd.grad(losses.mean_nats(outputs, weight, bias, targets), weight)[0]
+    wide = weight.detach().double().requires_grad_()
+    loss = losses.mean_nats(outputs.double(), wide, bias.double(), targets)
+    expected = torch.autograd.grad(loss, wide)[0]
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_loss_over_no_token_is_not_a_number() -> None:

@@ -1,4 +1,4 @@
-"""What a training step needs beside its layers: the loss over the symbols, and sums of rows."""
+"""What a training step needs beside its layers: the loss over symbols, and sums of rows."""
 
 from __future__ import annotations
 
@@ -13,29 +13,46 @@ NOT_COUNTED = -1  # a target that is no symbol
 
 
 def nats(
-    logits: Array,
+    rows: Array,
+    weight: Array,
+    bias: Array | None,
     targets: Array,
     *,
-    gradient: Array | None = None,
     scale: float = 1.0,
+    d_rows: Array | None = None,
+    d_weight: Array | None = None,
+    d_bias: Array | None = None,
     threads: int = 1,
 ) -> NDArray[np.float64]:
-    """−ln softmax(logits)[target] of every token (N,), and 0 where the target is NOT_COUNTED.
+    """−ln softmax(weight · row + bias)[target] of every row (N,), 0 where that is NOT_COUNTED.
 
-    logits (N, V), targets (N,) int64. `gradient` (N, V) gets the derivative of scale · their sum,
-    in the same pass. Within 1e-6 of float64 and 1e-6 relative; the bits do not depend on `threads`.
+    rows (N, H), weight (V, H), bias (V,), targets (N,) int64. `d_rows`, `d_weight` and `d_bias`, of
+    the same shapes, get the derivatives of scale · their sum in the same pass. The logits (N, V)
+    are never all in memory. Of the logits, the nats are within 1e-6 of float64 and 1e-6 relative;
+    the bits do not depend on `threads`.
 
     Raises ShapeError for a wrong shape, type or layout, and IndexError for a target out of range.
     """
-    shape = _matrix("logits", logits)
-    found = np.empty(shape[0])
+    count, hidden = _matrix("rows", rows)
+    symbols, _ = _matrix("weight", weight)
+    found = np.empty(count)
+
+    def place(what: str, array: Array | None, shape: tuple[int, ...]) -> int:
+        return 0 if array is None else floats(what, array, shape)
+
     native.nats(
-        *shape,
-        floats("logits", logits, shape),
-        integers("targets", targets, shape[:1]),
+        count,
+        hidden,
+        symbols,
+        floats("rows", rows, (count, hidden)),
+        floats("weight", weight, (symbols, hidden)),
+        place("bias", bias, (symbols,)),
+        integers("targets", targets, (count,)),
         found.ctypes.data,
-        0 if gradient is None else floats("gradient", gradient, shape),
         scale,
+        place("d_rows", d_rows, (count, hidden)),
+        place("d_weight", d_weight, (symbols, hidden)),
+        place("d_bias", d_bias, (symbols,)),
         threads,
     )
     return found

@@ -1,6 +1,7 @@
 """The loss of every task over symbols: mean cross-entropy in nats. Metrics are the tasks' own.
 
-On the CPU in float32 the loss and its gradient come from one native pass over the logits.
+On the CPU in float32 the projection onto the symbols, the loss and all gradients are one native
+pass, which holds the logits of some hundred tokens at a time and never those of all.
 """
 
 from __future__ import annotations
@@ -11,21 +12,23 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, linear
 
 from recurra import fused, kernels
 from recurra.errors import ShapeError
 from recurra.shapes import check_shape
 
 
-def mean_nats(logits: Tensor, targets: Tensor, mask: Tensor | None = None) -> Tensor:
+def mean_nats(
+    outputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, mask: Tensor | None = None
+) -> Tensor:
     """The mean of −ln p(target) over all tokens, or over those where `mask` is True: a scalar.
 
-    logits (…, V) before softmax, targets (…) int64, mask (…) bool. NaN where no token is counted.
-    Raises ShapeError where targets or mask do not have the leading shape of logits, and for targets
-    of another type.
+    p is the softmax of weight · output + bias. outputs (…, H), weight (V, H), bias (V,), targets
+    (…) int64, mask (…) bool. NaN where no token is counted. Raises ShapeError where targets or mask
+    do not have the leading shape of outputs, and for targets of another type.
     """
-    leading = tuple(logits.shape[:-1])
+    leading = tuple(outputs.shape[:-1])
     check_shape("targets", targets, leading)
     if targets.dtype is not torch.int64:
         found = str(targets.dtype).removeprefix("torch.")
@@ -33,37 +36,43 @@ def mean_nats(logits: Tensor, targets: Tensor, mask: Tensor | None = None) -> Te
     if mask is not None:
         check_shape("mask", mask, leading)
         targets = targets.masked_fill(~mask, kernels.NOT_COUNTED)
-    flat = logits.reshape(-1, logits.shape[-1])  # (tokens, V)
-    if fused.readable(flat):
-        nats: Tensor = _MeanNats.apply(flat, targets.reshape(-1))  # type: ignore[no-untyped-call]
+    rows, targets = outputs.reshape(-1, outputs.shape[-1]), targets.reshape(-1)
+    if fused.readable(rows, weight, bias):
+        nats: Tensor = _MeanNats.apply(rows, weight, bias, targets)  # type: ignore[no-untyped-call]
         return nats
-    return cross_entropy(flat, targets.reshape(-1), ignore_index=kernels.NOT_COUNTED)
+    return cross_entropy(linear(rows, weight, bias), targets, ignore_index=kernels.NOT_COUNTED)
 
 
 class _MeanNats(Function):
-    """The node: logits (N, V) to their mean nats; the gradient is made with the loss."""
+    """The node: rows (N, H) and the projection to mean nats; gradients are made with the loss."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:
-        count = int((targets != kernels.NOT_COUNTED).sum())
-        rows = logits.contiguous()
-        gradient = torch.empty_like(rows) if ctx.needs_input_grad[0] else None
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+        count = int((targets >= 0).sum())
+        rows, weight, bias = rows.contiguous(), weight.contiguous(), bias.contiguous()
+        wants = zip((rows, weight, bias), ctx.needs_input_grad, strict=False)
+        made = [torch.empty_like(one) if wanted else None for one, wanted in wants]
         nats = kernels.nats(
             rows,
+            weight,
+            bias,
             targets.contiguous(),
-            gradient=gradient,
             scale=1 / count if count else float("nan"),
+            d_rows=made[0],
+            d_weight=made[1],
+            d_bias=made[2],
             threads=torch.get_num_threads(),
         )
-        ctx.save_for_backward(gradient)
-        return logits.new_tensor(nats.sum() / count if count else float("nan"))
+        ctx.save_for_backward(*made)
+        return rows.new_tensor(nats.sum() / count if count else float("nan"))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_nats: Tensor) -> tuple[Tensor, None]:
-        (gradient,) = ctx.saved_tensors
+    def backward(ctx: Any, d_nats: Tensor) -> tuple[Tensor | None, ...]:
+        made = ctx.saved_tensors
         again = torch._C._autograd._get_current_graph_task_keep_graph()  # somebody will come again
         if again or torch._C._functorch.is_legacy_batchedtensor(d_nats):  # or asks for several
-            return gradient * d_nats, None
-        # it is as large as the logits: a second one would be among the largest arrays of a step
-        return gradient if d_nats == 1 else gradient.mul_(d_nats), None
+            return *(None if one is None else one * d_nats for one in made), None
+        if d_nats != 1:
+            made = [None if one is None else one.mul_(d_nats) for one in made]
+        return *made, None

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from recurra import cells
 from recurra.layers.dropout import Dropout
+from recurra.layers.losses import mean_nats
 from recurra.layers.stack import Stack, StackState
 from recurra.runtime.settings import NetworkSettings
 
@@ -68,16 +69,40 @@ class LanguageModel(nn.Module):
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, StackState]:
         """(logits (T, B, V), state after) for ids (T, B); dropout needs its generator."""
+        outputs, state = self._outputs(ids, state, generator)
+        return nn.functional.linear(outputs, *self._projection()), state
+
+    def mean_nats(
+        self,
+        ids: Tensor,
+        targets: Tensor,
+        mask: Tensor | None = None,
+        state: StackState | None = None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, StackState]:
+        """(the mean of −ln p(target), state after) for ids and targets (T, B), without the logits.
+
+        With a mask (T, B) of the tokens where that is True; see `layers.losses.mean_nats`.
+        """
+        outputs, state = self._outputs(ids, state, generator)
+        return mean_nats(outputs, *self._projection(), targets, mask), state
+
+    def _outputs(
+        self, ids: Tensor, state: StackState | None, generator: torch.Generator | None
+    ) -> tuple[Tensor, StackState]:
+        """What the projection reads (T, B, H), and the state after."""
         embedding = self.embedding.get("weight")
         if embedding is not None and self.training and self.settings.dropout:
             embedded = self.dropout(embedding[ids], generator)  # (T, B, E)
             outputs, state = self.recurrent(embedded, state, generator=generator)
         else:
             outputs, state = self.recurrent.forward_ids(ids, embedding, state, generator=generator)
-        outputs = self.dropout(outputs, generator)  # (T, B, H)
-        weight = self.projection.get("weight", embedding)
-        assert weight is not None
-        return nn.functional.linear(outputs, weight, self.projection["bias"]), state
+        return self.dropout(outputs, generator), state
+
+    def _projection(self) -> tuple[Tensor, Tensor]:
+        """Weight (V, H) and bias (V,)."""
+        tied = self.settings.tied
+        return (self.embedding if tied else self.projection)["weight"], self.projection["bias"]
 
 
 def arrays(module: nn.Module) -> dict[str, NDArray[Any]]:

@@ -65,9 +65,8 @@ class LanguageModel:
         self.vocab_size = tokenizer.vocab_size
         self.settings = resolve(settings)
         self.tokenizer = tokenizer
-        self.context = context
-        ids = encode(tokenizer, context, "the context")
-        config.require(ids.size > 0, "context", context, "must hold a symbol")
+        self.context, self.context_ids = context, encode(tokenizer, context, "the context")
+        config.require(self.context_ids.size > 0, "context", context, "must hold a symbol")
         self.stop = stop
         ends = encode(tokenizer, stop or "", "the stop symbol")
         config.require(stop is None or ends.size == 1, "stop", stop, "must be one symbol")

@@ -36,10 +36,11 @@ def before(
     """
     if model.stop is None:
         require(label is None, "label", label, "this run has no classes")
-        chosen = ("" if prompted else model.context) if context is None else context
-        ids = encode(model.tokenizer, chosen, "the context")
-        require(context is None or ids.size > 0, "context", context, "must hold a symbol")
-        return ids, chosen
+        if context is None:
+            return (model.context_ids[:0], "") if prompted else (model.context_ids, model.context)
+        ids = encode(model.tokenizer, context, "the context")
+        require(ids.size > 0, "context", context, "must hold a symbol")
+        return ids, context
     require(context is None, "context", context, "each sequence of this run starts by itself")
     known = model.tokenizer.special
     if not known:

@@ -38,6 +38,7 @@ class CharTokenizer(SymbolTokenizer):
         super().__init__(vocabulary)
         self._special = {one: index for one, index in vocabulary.ids.items() if len(one) > 1}
         single = {one: index for one, index in vocabulary.ids.items() if len(one) == 1}
+        self._texts = tuple(one if len(one) == 1 else "" for one in vocabulary.symbols)
         points = np.array([ord(symbol) for symbol in single])
         absent = -1 if vocabulary.unknown_id is None else vocabulary.unknown_id
         # One entry more than the highest code point: all above it fall on that last one.
@@ -63,7 +64,7 @@ class CharTokenizer(SymbolTokenizer):
         return ids
 
     def stream(self) -> TextStream:
-        return _CharStream(self.vocabulary.symbols)
+        return _CharStream(self._texts)
 
     def to_json(self) -> bytes:
         return _format.dump(self._document())
@@ -80,12 +81,8 @@ class CharTokenizer(SymbolTokenizer):
 
 
 class _CharStream:
-    def __init__(self, symbols: tuple[str, ...]) -> None:
-        self._symbols = symbols
-
-    def push(self, index: int) -> str:
-        symbol = self._symbols[index]
-        return symbol if len(symbol) == 1 else ""
+    def __init__(self, texts: tuple[str, ...]) -> None:
+        self.push = texts.__getitem__  # every symbol is certain at once
 
     def end(self) -> str:
         return ""

@@ -17,7 +17,6 @@ from torch import nn
 from recurra.data.streams import Window, eval_streams
 from recurra.data.token_file import Array
 from recurra.errors import ConfigError
-from recurra.layers.losses import mean_nats
 from recurra.layers.stack import detached
 from recurra.models.language_model import LanguageModel, arrays
 from recurra.models.size import require_room
@@ -36,7 +35,7 @@ from recurra.text.tokenizers import Tokenizer
 
 VALID_TOKENS = 20_000  # of a validation while training; `evaluate` gives the exact figure
 VALID_STREAMS = 32
-VALID_STEPS = 256  # at a time, to bound the logits that are held at once
+VALID_STEPS = 256  # at a time, to bound what is held at once
 TEMPERATURE = 0.8  # of the samples drawn while training: less noise than 1, little repetition
 
 
@@ -75,8 +74,10 @@ class LanguageModelTask:
         inputs, targets = (
             torch.from_numpy(ids).to(device) for ids in (window.inputs, window.targets)
         )
-        logits, state = model(inputs, None if window.first else carried, generator)
-        return Loss(mean_nats(logits, targets), targets.numel(), detached(state))
+        before = None if window.first else carried
+        network = cast(LanguageModel, model)
+        nats, state = network.mean_nats(inputs, targets, state=before, generator=generator)
+        return Loss(nats, targets.numel(), detached(state))
 
     def validate(self, model: nn.Module, valid: Any) -> Validation:
         inputs, targets = (
@@ -86,10 +87,11 @@ class LanguageModelTask:
         state, nats = None, 0.0
         for start in range(0, len(inputs), VALID_STEPS):
             part = slice(start, start + VALID_STEPS)
-            logits, state = model(inputs[part], state)
-            nats += float(mean_nats(logits, targets[part])) * targets[part].numel()
-        mean = nats / targets.numel()
-        return Validation(mean, {"nats_per_token_valid_streams": mean})
+            wanted = targets[part]
+            mean, state = cast(LanguageModel, model).mean_nats(inputs[part], wanted, state=state)
+            nats += float(mean) * wanted.numel()
+        found = nats / targets.numel()
+        return Validation(found, {"nats_per_token_valid_streams": found})
 
     def illustrate(
         self, model: nn.Module, prepared: Prepared[Any], rng: np.random.Generator

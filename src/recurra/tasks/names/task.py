@@ -17,7 +17,6 @@ from torch import nn
 
 from recurra.data.padded import batches_by_length
 from recurra.errors import ConfigError
-from recurra.layers.losses import mean_nats
 from recurra.models.language_model import LanguageModel, arrays
 from recurra.models.size import require_room
 from recurra.models.warm_start import take_over
@@ -67,8 +66,9 @@ class NamesTask:
         self, model: nn.Module, batch: Any, carried: Any, generator: torch.Generator | None
     ) -> Loss:
         inputs, targets, mask = _tensors(model, batch)
-        logits, _ = model(inputs, None, generator)
-        return Loss(mean_nats(logits, targets, mask), int(mask.sum()))
+        network = cast(LanguageModel, model)
+        nats, _ = network.mean_nats(inputs, targets, mask, generator=generator)
+        return Loss(nats, int(mask.sum()))
 
     def validate(self, model: nn.Module, valid: Any) -> Validation:
         symbols, rows = cast(Part, valid)
@@ -77,9 +77,9 @@ class NamesTask:
         nats, tokens = 0.0, 0
         for chosen in batches_by_length(symbols.lengths(rows), AT_ONCE):
             inputs, targets, mask = _tensors(model, symbols.batch(rows[chosen]))
-            logits, _ = model(inputs)
             count = int(mask.sum())
-            nats += float(mean_nats(logits, targets, mask)) * count
+            mean, _ = cast(LanguageModel, model).mean_nats(inputs, targets, mask)
+            nats += float(mean) * count
             tokens += count
         return Validation(nats / tokens, {"nats_per_token_with_stop": nats / tokens})
 
