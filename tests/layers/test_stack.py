@@ -145,14 +145,14 @@ def test_what_stands_in_the_padding_changes_nothing_not_even_nan() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("units", [6, 192], ids=["small", "large"])  # large: torch's products
-def test_what_stands_in_the_padding_changes_no_gradient_while_it_is_finite(
+@pytest.mark.parametrize("units", [6, 192])
+def test_what_stands_in_the_padding_reaches_no_gradient_not_even_nan(
     dtype: torch.dtype, units: int
 ) -> None:
     made = Stack(LSTMCell(), IN, units, bidirectional=True).to(dtype)
     lengths = torch.tensor([T, 1, 2])
     found = []
-    for value in (0.0, 1e30):
+    for value in (0.0, torch.nan):
         x = inputs().to(dtype)
         for b, length in enumerate(lengths.tolist()):
             x[length:, b] = value

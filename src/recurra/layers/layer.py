@@ -64,12 +64,14 @@ class Layer(nn.Module):
     ) -> tuple[Tensor, CellState]:
         """Outputs (T, B, H) and the state after each sequence's last step (first, if reversed).
 
-        x (T, B, I); state fields (B, H); lengths (B,), past which outputs are zero and the state
-        stays as it was.
+        x (T, B, I); state fields (B, H); lengths (B,), past which outputs are zero, the state
+        stays as it was, and x is not looked at.
         """
         weights = self.weights
         if fused.takes(self.cell, x, *state, *weights.values()):
             return fused.layer(self.cell, weights, state, lengths, self.reverse, x=x)
+        if lengths is not None:  # weights' gradients are sums over all steps, where 0 · NaN is NaN
+            x = x.masked_fill(~_real(len(x), lengths, x.device), 0)
         return self._reference(self.cell.project(x, weights), state, lengths)
 
     def forward_ids(
@@ -109,8 +111,7 @@ class Layer(nn.Module):
         """The loop of `step` over x_gates (T, B, G·H), with `forward`'s results."""
         if lengths is None:
             return self._unroll(x_gates, state, None, len(x_gates))
-        steps = torch.arange(len(x_gates), device=lengths.device)
-        real = (steps[:, None] < lengths).to(x_gates.device)[..., None]  # (T, B, 1)
+        real = _real(len(x_gates), lengths, x_gates.device)
         outputs, state = self._unroll(x_gates, state, real.unbind(0), int(lengths.min()))
         return outputs.masked_fill(~real, 0), state
 
@@ -136,3 +137,8 @@ class Layer(nn.Module):
         if self.reverse:
             outputs.reverse()
         return torch.stack(outputs), state
+
+
+def _real(steps: int, lengths: Tensor, device: torch.device) -> Tensor:
+    """(T, B, 1), True up to each length."""
+    return (torch.arange(steps, device=lengths.device)[:, None] < lengths).to(device)[..., None]

@@ -96,9 +96,8 @@ class Stack(nn.Module):
 
         x (T, B, I); `state` as an earlier call gave it (None: `initial_state`); `lengths` (B,), 0
         to T: past its length a sequence's output is zero and its state stays, so a padded batch
-        equals each sequence alone, in both directions. What stands there in x changes no output,
-        NaN neither, and no gradient while it is finite: 0 · NaN is NaN in a sum over all steps.
-        `generator` is dropout's.
+        equals each sequence alone, in both directions: what stands there in x reaches no output
+        and no gradient, NaN neither. `generator` is dropout's.
 
         Raises ShapeError naming both shapes.
         """
