@@ -211,7 +211,7 @@ void nats(Index tokens, Index hidden, Index symbols, Address rows, Address weigh
                    at<float>(d_rows),
                    at<float>(d_weight),
                    at<float>(d_bias),
-                   threads};
+                   std::max(threads, 1)};
     nb::gil_scoped_release released;
     check_ids(job.targets, tokens, -1, symbols);
     chosen_set().nats(job);

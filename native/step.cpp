@@ -137,8 +137,9 @@ void project(Projection& all, const Part& part) {
             }
             if (job.d_rows) multiply(back, block, H);
         }
-        if (!sums) continue;
+        // Without sums too: the last chunk is shorter, so its parts lie in what others had before.
         all.barrier.wait((int)part.count);
+        if (!sums) continue;
         for (Index n = 0; n < tokens.count; ++n) {
             tokens.gates[n] = logits + n * V;
             tokens.input[n] = job.rows + (begin + n) * H;
