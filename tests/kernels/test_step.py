@@ -131,6 +131,20 @@ def test_the_bits_do_not_depend_on_threads_or_alignment() -> None:
             assert np.array_equal(one, two)
 
 
+def test_without_sums_over_tokens_threads_wait_for_each_other_too() -> None:
+    drawn = Drawn(515, 33, 700)
+    results = []
+    for threads in [1] + 20 * [8]:
+        d_rows = np.empty_like(drawn.rows)
+        nats = kernels.nats(
+            drawn.rows, drawn.weight, drawn.bias, drawn.targets, d_rows=d_rows, threads=threads
+        )
+        results.append((nats, d_rows))
+    for nats, d_rows in results[1:]:
+        assert np.array_equal(nats, results[0][0])
+        assert np.array_equal(d_rows, results[0][1])
+
+
 def of_logits(logits: Floats, targets: Ids) -> NDArray[np.float64]:
     """The nats of a projection whose logits these are."""
     return kernels.nats(logits, np.eye(logits.shape[1], dtype=np.float32), None, targets)
@@ -176,6 +190,8 @@ def test_arrays_that_do_not_fit_are_an_error_with_both_shapes() -> None:
         kernels.nats(rows[:, 0].copy(), weight, None, targets)
     with pytest.raises(ShapeError, match=r"weight must have shape \(4, 3\) but has \(4, 2\)"):
         kernels.nats(rows, weight[:, :2].copy(), None, targets)
+    with pytest.raises(ShapeError, match="weight must have a row for each symbol but has none"):
+        kernels.nats(rows, weight[:0], None, targets)
     with pytest.raises(ShapeError, match=r"targets must have shape \(2,\) but has \(1,\)"):
         kernels.nats(rows, weight, None, targets[:1])
     with pytest.raises(ShapeError, match=r"d_rows must have shape \(2, 3\) but has \(3, 2\)"):

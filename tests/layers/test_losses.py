@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -95,6 +97,30 @@ def test_gradients_of_outputs_and_projection_are_those_of_torch_in_float64() -> 
         results.append([one.double() for one in found])
     for one, expected in zip(*results, strict=True):
         torch.testing.assert_close(one, expected, rtol=1e-5, atol=1e-6)  # sums of 330 terms
+
+
+def test_a_sign_that_torch_keeps_outside_memory_counts() -> None:
+    outputs, weight, bias = torch.randn(6, 5), torch.randn(4, 5), torch.randn(4)
+    targets = torch.tensor([0, 1, 2, 3, 0, 1])
+    found = losses.mean_nats(torch._neg_view(outputs), weight, bias, targets)
+    assert torch.equal(found, losses.mean_nats(-outputs, weight, bias, targets))
+
+
+def test_no_gradient_is_made_where_none_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = []
+    native = losses._native
+
+    def watched(*tensors: Any) -> Any:
+        wanted.append(tuple(tensors[4]))
+        return native(*tensors)
+
+    monkeypatch.setattr(losses, "_native", watched)
+    weight, targets = torch.randn(4, 5, requires_grad=True), torch.tensor([0, 1])
+    given = (torch.randn(2, 5), weight, torch.zeros(4), targets)
+    with torch.no_grad():
+        losses.mean_nats(*given)
+    losses.mean_nats(*given)
+    assert wanted == [(False, False, False), (False, True, False)]
 
 
 def test_only_the_gradients_that_are_asked_for_are_made() -> None:

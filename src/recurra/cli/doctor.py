@@ -72,7 +72,7 @@ def _recurrence() -> list[str]:
     if kernels.why_missing() is not None:
         return [cuda, f"all else: {reference}", sampling]
     native = "cpu, float32, a cell with a kernel and not a subclass of it: the native kernels"
-    drop_ins = "recurra.nn: the same; torch's own for all else and a large LSTM outside training"
+    drop_ins = "recurra.nn: the same; torch's own for all else"
     drawn = (
         "sampling and scoring: the native kernels for a cell with one, else NumPy's loop of steps"
     )

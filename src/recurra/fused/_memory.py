@@ -34,7 +34,8 @@ class Spare:
     def give(self, tensor: Tensor) -> None:
         """Takes over memory that came from `take`, all of it; the caller reads it no more."""
         whole = tensor.new_empty(0).set_(tensor.untyped_storage())
-        if whole.numel() < SMALLEST:
+        # what inference mode has touched cannot be saved for a backward pass
+        if not SMALLEST <= whole.numel() <= MOST or whole.is_inference():
             return
         with self._lock:
             self._buffers.append(whole)

@@ -35,6 +35,8 @@ def nats(
     """
     count, hidden = _matrix("rows", rows)
     symbols, _ = _matrix("weight", weight)
+    if not symbols:
+        raise ShapeError("weight must have a row for each symbol but has none.")
     found = np.empty(count)
 
     def place(what: str, array: Array | None, shape: tuple[int, ...]) -> int:

@@ -6,6 +6,7 @@ pass, which holds the logits of some hundred tokens at a time and never those of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -38,9 +39,34 @@ def mean_nats(
         targets = targets.masked_fill(~mask, kernels.NOT_COUNTED)
     rows, targets = outputs.reshape(-1, outputs.shape[-1]), targets.reshape(-1)
     if fused.readable(rows, weight, bias):
+        if not torch.is_grad_enabled():
+            return _native(rows, weight, bias, targets, (False,) * 3)[0]
         nats: Tensor = _MeanNats.apply(rows, weight, bias, targets)  # type: ignore[no-untyped-call]
         return nats
     return cross_entropy(linear(rows, weight, bias), targets, ignore_index=kernels.NOT_COUNTED)
+
+
+def _native(
+    rows: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, wants: Sequence[bool]
+) -> tuple[Tensor, list[Tensor | None]]:
+    """The mean nats and, of rows, weight and bias, the gradients that are wanted."""
+    count = int((targets >= 0).sum())
+    # as they lie in memory: no sign that torch keeps outside it
+    rows, weight, bias = (one.resolve_neg().contiguous() for one in (rows, weight, bias))
+    given = zip((rows, weight, bias), wants, strict=True)
+    made = [torch.empty_like(one) if wanted else None for one, wanted in given]
+    nats = kernels.nats(
+        rows,
+        weight,
+        bias,
+        targets.contiguous(),
+        scale=1 / count if count else float("nan"),
+        d_rows=made[0],
+        d_weight=made[1],
+        d_bias=made[2],
+        threads=torch.get_num_threads(),
+    )
+    return rows.new_tensor(nats.sum() / count if count else float("nan")), made
 
 
 class _MeanNats(Function):
@@ -48,23 +74,9 @@ class _MeanNats(Function):
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-        count = int((targets >= 0).sum())
-        rows, weight, bias = rows.contiguous(), weight.contiguous(), bias.contiguous()
-        wants = zip((rows, weight, bias), ctx.needs_input_grad, strict=False)
-        made = [torch.empty_like(one) if wanted else None for one, wanted in wants]
-        nats = kernels.nats(
-            rows,
-            weight,
-            bias,
-            targets.contiguous(),
-            scale=1 / count if count else float("nan"),
-            d_rows=made[0],
-            d_weight=made[1],
-            d_bias=made[2],
-            threads=torch.get_num_threads(),
-        )
+        nats, made = _native(rows, weight, bias, targets, ctx.needs_input_grad[:3])
         ctx.save_for_backward(*made)
-        return rows.new_tensor(nats.sum() / count if count else float("nan"))
+        return nats
 
     @staticmethod
     @once_differentiable
