@@ -98,9 +98,7 @@ def _assert_same(one: Path, other: Path) -> None:
 def test_a_disk_that_is_full_at_any_call_costs_nothing_that_was_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int
 ) -> None:
-    monkeypatch.setattr(
-        curve, "write", lambda folder, records, watcher: None
-    )  # slow, and the same write
+    monkeypatch.setattr(curve, "write", lambda *given: None)  # slow, and the same write
     whole, begun, run = tmp_path / "whole", tmp_path / "begun", tmp_path / "run"
     fit(whole, SHORT)
     _begun(begun, SHORT)
@@ -165,7 +163,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_on_a_real_full_disk_a_run_ends_in_one_line_and_goes_on_when_there_is_room(
     small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(curve, "write", lambda folder, records, watcher: None)
+    monkeypatch.setattr(curve, "write", lambda *given: None)
     config = replace(SHORT, model=Network(hidden_size=20))  # a resume file of some 35 kB
     run, ballast = small_disk / "run", small_disk / "ballast"
     _begun(run, config)

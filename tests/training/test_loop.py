@@ -297,10 +297,20 @@ def test_a_sample_with_a_fence_in_it_stays_in_its_fence(tmp_path: Path) -> None:
     assert "````text\n```\n# not a heading\n````" in card
 
 
-def test_the_loss_curve_is_a_picture(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+def test_the_loss_curve_is_a_picture_whose_axis_names_what_the_task_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = pytest.importorskip("matplotlib.figure")
+    drawn, save = [], figures.Figure.savefig
+
+    def saved(figure: Any, *given: Any, **options: Any) -> None:
+        drawn.append(figure.axes[0].get_ylabel())
+        save(figure, *given, **options)
+
+    monkeypatch.setattr(figures.Figure, "savefig", saved)
     fit(tmp_path / "run", Config(training=SHORT))
     assert (tmp_path / "run" / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert drawn == ["nats per example"]
 
 
 def test_without_matplotlib_a_note_stands_for_the_curve(

@@ -14,8 +14,11 @@ from recurra.training.watch import Watcher
 NAME = "loss.png"
 
 
-def write(folder: Path, records: Records, watcher: Watcher) -> None:
-    """Draws the curve of the records; without matplotlib a note says how to get it."""
+def write(folder: Path, records: Records, unit: str, watcher: Watcher) -> None:
+    """Draws the curve of the records; without matplotlib a note says how to get it.
+
+    `unit` is what the task counts: a token, an example.
+    """
     training = [(item["step"], item["smooth_nats"]) for item in records.train]
     validation = [(item["step"], _nats(item)) for item in records.validation]
     if not training:
@@ -31,7 +34,7 @@ def write(folder: Path, records: Records, watcher: Watcher) -> None:
     axes.plot(*zip(*training, strict=True), label="training (smooth)")
     if validation:
         axes.plot(*zip(*validation, strict=True), "o-", label="validation")
-    axes.set(xlabel="optimizer steps", ylabel="nats a token")
+    axes.set(xlabel="optimizer steps", ylabel=f"nats per {unit}")
     axes.grid(alpha=0.3)
     axes.legend()
     buffer = io.BytesIO()

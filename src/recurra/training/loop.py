@@ -63,7 +63,7 @@ def train(
             outcome = _evaluated(task, folder, outcome)
         found = records.read(folder, steady)
         card.write(folder, record, task, model, found)
-        curve.write(folder, found, steady)
+        curve.write(folder, found, task.unit, steady)
     steady.check(folder)
     return outcome
 
