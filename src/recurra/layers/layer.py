@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from recurra import fused
 from recurra.arrays import where
 from recurra.cells import Cell, Weights
+from recurra.layers.dropout import Dropout
 
 CellState = Any  # the cell's named tuple of (B, H) tensors
 
@@ -31,6 +32,7 @@ class Layer(nn.Module):
         *,
         reverse: bool,
         learned_state: bool,
+        weight_dropout: float,
         rng: np.random.Generator,
     ) -> None:
         super().__init__()
@@ -38,6 +40,7 @@ class Layer(nn.Module):
         self.hidden_size = hidden_size
         self.reverse = reverse
         self.learned_state = learned_state
+        self.weight_dropout = Dropout(weight_dropout)
         parameters = cell.parameters(input_size, hidden_size)
         self.weight_names = tuple(parameters)
         for name, (shape, initial) in parameters.items():
@@ -51,6 +54,15 @@ class Layer(nn.Module):
         """The cell's weights by name, without a learned initial state."""
         return Weights({name: getattr(self, name) for name in self.weight_names})
 
+    def dropped_weights(self, generator: torch.Generator | None) -> Weights:
+        """`weights`, in training with `weight_dropout` on those that read the hidden state."""
+        weights = self.weights
+        if self.training and self.weight_dropout.probability:
+            for name, value in weights.items():
+                if value.dim() == 2 and name != "weight_ih":
+                    weights[name] = self.weight_dropout(value, generator)
+        return weights
+
     def initial_state(self, batch: int) -> CellState:
         """The learned state for each of `batch` sequences, or zeros; each field (B, H)."""
         if not self.learned_state:
@@ -60,44 +72,53 @@ class Layer(nn.Module):
         return self.cell.State(*(value.expand(batch, -1) for value in learned))
 
     def forward(
-        self, x: Tensor, state: CellState, lengths: Tensor | None
+        self,
+        x: Tensor,
+        state: CellState,
+        lengths: Tensor | None,
+        generator: torch.Generator | None,
     ) -> tuple[Tensor, CellState]:
         """Outputs (T, B, H) and the state after each sequence's last step (first, if reversed).
 
         x (T, B, I); state fields (B, H); lengths (B,), past which outputs are zero, the state
-        stays as it was, and x is not looked at.
+        stays as it was, and x is not looked at. `generator` is weight dropout's.
         """
-        weights = self.weights
+        weights = self.dropped_weights(generator)
         if fused.takes(self.cell, x, *state, *weights.values()):
             return fused.layer(self.cell, weights, state, lengths, self.reverse, x=x)
         if lengths is not None:  # weights' gradients are sums over all steps, where 0 · NaN is NaN
             x = x.masked_fill(~_real(len(x), lengths, x.device), 0)
-        return self._reference(self.cell.project(x, weights), state, lengths)
+        return self._reference(self.cell.project(x, weights), weights, state, lengths)
 
     def forward_ids(
-        self, ids: Tensor, embedding: Tensor | None, state: CellState, lengths: Tensor | None
+        self,
+        ids: Tensor,
+        embedding: Tensor | None,
+        state: CellState,
+        lengths: Tensor | None,
+        generator: torch.Generator | None,
     ) -> tuple[Tensor, CellState]:
         """What `forward` gives for the rows `embedding[ids]`, or for one-hot input if it is None.
 
         Where symbols do not outnumber ids (T, B), x_gates are rows of a (V, G·H) table.
         """
-        weights = self.weights
+        if embedding is not None and len(embedding) > ids.numel():
+            rows = nn.functional.embedding(ids, embedding)
+            return self.forward(rows, state, lengths, generator)
+        weights = self.dropped_weights(generator)
         symbols = weights.weight_ih.shape[1] if embedding is None else len(embedding)
         as_table = symbols <= ids.numel()
         if embedding is None:
             gates = self._one_hot_gates(None if as_table else ids)
         else:
-            rows = embedding if as_table else nn.functional.embedding(ids, embedding)
-            if not as_table:
-                return self.forward(rows, state, lengths)
-            gates = self.cell.project(rows, weights)
+            gates = self.cell.project(embedding, weights)
         if fused.takes(self.cell, gates, *state, *weights.values()):
             looked_up = ids if as_table else None
             return fused.layer(
                 self.cell, weights, state, lengths, self.reverse, x_gates=gates, ids=looked_up
             )
         gates = nn.functional.embedding(ids, gates) if as_table else gates
-        return self._reference(gates, state, lengths)
+        return self._reference(gates, weights, state, lengths)
 
     def _one_hot_gates(self, ids: Tensor | None) -> Tensor:
         """x_gates (…, G·H) of one-hot inputs given as ids (…), or of every id (I, G·H): no GEMM."""
@@ -106,24 +127,25 @@ class Layer(nn.Module):
         return self.cell.condition(products, self.weights)  # type: ignore[no-any-return]
 
     def _reference(
-        self, x_gates: Tensor, state: CellState, lengths: Tensor | None
+        self, x_gates: Tensor, weights: Weights, state: CellState, lengths: Tensor | None
     ) -> tuple[Tensor, CellState]:
         """The loop of `step` over x_gates (T, B, G·H), with `forward`'s results."""
         if lengths is None:
-            return self._unroll(x_gates, state, None, len(x_gates))
+            return self._unroll(x_gates, weights, state, None, len(x_gates))
         real = _real(len(x_gates), lengths, x_gates.device)
-        outputs, state = self._unroll(x_gates, state, real.unbind(0), int(lengths.min()))
+        outputs, state = self._unroll(x_gates, weights, state, real.unbind(0), int(lengths.min()))
         return outputs.masked_fill(~real, 0), state
 
     def _unroll(
         self,
         x_gates: Tensor,
+        weights: Weights,
         state: CellState,
         real: tuple[Tensor, ...] | None,
         shortest: int,
     ) -> tuple[Tensor, CellState]:
         """The loop of `step`; real[t] (B, 1) is looked at only from step `shortest` on."""
-        step, kind, weights = self.cell.step, self.cell.State, self.weights
+        step, kind = self.cell.step, self.cell.State
         gates = x_gates.unbind(0)
         order = range(len(gates))
         outputs = []

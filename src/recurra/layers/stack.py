@@ -36,7 +36,9 @@ class Stack(nn.Module):
     drawn from `rng` in that order (None: the `init` stream of seed 0) and are float32.
 
     `dropout` stands on the output of every layer but the last, with one mask for a whole sequence
-    where `locked_dropout`. Raises ConfigError for sizes below 1 and a dropout outside [0, 1).
+    where `locked_dropout`; `weight_dropout` on the weights that read the hidden state, with one
+    mask for all sequences and steps of a call (DropConnect, merity2018). Raises ConfigError for
+    sizes below 1 and a dropout outside [0, 1).
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Stack(nn.Module):
         bidirectional: bool = False,
         dropout: float = 0.0,
         locked_dropout: bool = False,
+        weight_dropout: float = 0.0,
         learned_state: bool = False,
         rng: np.random.Generator | None = None,
     ) -> None:
@@ -71,6 +74,7 @@ class Stack(nn.Module):
                     hidden_size,
                     reverse=bool(direction),
                     learned_state=learned_state,
+                    weight_dropout=weight_dropout,
                     rng=rng,
                 )
                 self.add_module(f"l{depth}{direction}", layer)
@@ -105,7 +109,7 @@ class Stack(nn.Module):
         check_shape("x", x, ("T", "B", self.input_size), hint)
 
         def first(layer: Layer, before: Any) -> tuple[Tensor, Any]:
-            return layer(x, before, lengths)  # type: ignore[no-any-return]
+            return layer(x, before, lengths, generator)  # type: ignore[no-any-return]
 
         if cudnn.takes(self.cell, x, self.parameters()):
             return self._run_cudnn(x, state, lengths, generator)
@@ -130,7 +134,7 @@ class Stack(nn.Module):
             check_shape("embedding", embedding, ("V", self.input_size))
 
         def first(layer: Layer, before: Any) -> tuple[Tensor, Any]:
-            return layer.forward_ids(ids, embedding, before, lengths)
+            return layer.forward_ids(ids, embedding, before, lengths, generator)
 
         if cudnn.takes(self.cell, ids, self.parameters()):
             if embedding is None:
@@ -158,7 +162,7 @@ class Stack(nn.Module):
             parts = []
             for layer in self.layers(depth):
                 start = before[len(after)]
-                part, final = layer(x, start, lengths) if depth else first(layer, start)
+                part, final = layer(x, start, lengths, generator) if depth else first(layer, start)
                 parts.append(part)
                 after.append(final)
             outputs = torch.cat(parts, dim=-1) if len(parts) > 1 else part  # (T, B, D·H)
@@ -184,7 +188,7 @@ class Stack(nn.Module):
                 x = self.dropout(x, generator)
             layers = [one for d in range(depth, depth + depths) for one in self.layers(d)]
             start = before[len(after) : len(after) + len(layers)]
-            weights = [layer.weights for layer in layers]
+            weights = [layer.dropped_weights(generator) for layer in layers]
             x, final = cudnn.run(self.cell, weights, x, start, lengths, directions)
             after += final
         return x, tuple(after)

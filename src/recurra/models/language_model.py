@@ -50,6 +50,7 @@ class LanguageModel(nn.Module):
             num_layers=settings.num_layers,
             dropout=settings.dropout,
             locked_dropout=settings.locked_dropout,
+            weight_dropout=settings.weight_dropout,
             learned_state=settings.learned_state,
             rng=rng,
         )

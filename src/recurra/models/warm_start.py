@@ -12,7 +12,7 @@ from recurra import store
 from recurra.errors import ConfigError
 from recurra.runtime import NetworkSettings, expected_shapes, resolve
 
-FREE = ("dropout", "locked_dropout")  # settings without a weight of their own
+FREE = ("dropout", "locked_dropout", "weight_dropout")  # settings without a weight of their own
 
 
 def take_over(

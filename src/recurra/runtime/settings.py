@@ -39,6 +39,11 @@ class NetworkSettings:
     locked_dropout: bool = option(
         False, "one dropout mask for a whole sequence (gal2016)", why="plain is zaremba2014's"
     )
+    weight_dropout: float = option(
+        0.0,
+        "probability in [0, 1) on the weights that read the hidden state (merity2018)",
+        why="for many passes over a small text",
+    )
 
     def __post_init__(self) -> None:
         require(
@@ -53,6 +58,12 @@ class NetworkSettings:
             "must be 0 to 65536, or none",
         )
         require(0 <= self.dropout < 1, "dropout", self.dropout, "must be a probability in [0, 1)")
+        require(
+            0 <= self.weight_dropout < 1,
+            "weight_dropout",
+            self.weight_dropout,
+            "must be a probability in [0, 1)",
+        )
         require(
             not self.tied or size in (None, self.hidden_size),
             "tied",
