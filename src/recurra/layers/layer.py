@@ -83,12 +83,7 @@ class Layer(nn.Module):
         x (T, B, I); state fields (B, H); lengths (B,), past which outputs are zero, the state
         stays as it was, and x is not looked at. `generator` is weight dropout's.
         """
-        weights = self.dropped_weights(generator)
-        if fused.takes(self.cell, x, *state, *weights.values()):
-            return fused.layer(self.cell, weights, state, lengths, self.reverse, x=x)
-        if lengths is not None:  # weights' gradients are sums over all steps, where 0 · NaN is NaN
-            x = x.masked_fill(~_real(len(x), lengths, x.device), 0)
-        return self._reference(self.cell.project(x, weights), weights, state, lengths)
+        return self._run(self.dropped_weights(generator), state, lengths, x=x)
 
     def forward_ids(
         self,
@@ -98,27 +93,50 @@ class Layer(nn.Module):
         lengths: Tensor | None,
         generator: torch.Generator | None,
     ) -> tuple[Tensor, CellState]:
-        """What `forward` gives for the rows `embedding[ids]`, or for one-hot input if it is None.
-
-        Where symbols do not outnumber ids (T, B), x_gates are rows of a (V, G·H) table.
-        """
-        if embedding is not None and len(embedding) > ids.numel():
-            rows = nn.functional.embedding(ids, embedding)
-            return self.forward(rows, state, lengths, generator)
+        """What `forward` gives for `embedding[ids]`, or for one-hot input if that is None."""
         weights = self.dropped_weights(generator)
+        return self._run(weights, state, lengths, **self.source(ids, embedding, weights))
+
+    def source(self, ids: Tensor, embedding: Tensor | None, weights: Weights) -> dict[str, Tensor]:
+        """What `fused.layer` reads of ids (T, B): x, x_gates, or rows of a table of them.
+
+        Where symbols do not outnumber ids, x_gates are rows of a (V, G·H) table.
+        """
         symbols = weights.weight_ih.shape[1] if embedding is None else len(embedding)
-        as_table = symbols <= ids.numel()
-        if embedding is None:
-            gates = self._one_hot_gates(None if as_table else ids)
-        else:
-            gates = self.cell.project(embedding, weights)
-        if fused.takes(self.cell, gates, *state, *weights.values()):
-            looked_up = ids if as_table else None
-            return fused.layer(
-                self.cell, weights, state, lengths, self.reverse, x_gates=gates, ids=looked_up
+        if symbols <= ids.numel():
+            table = (
+                self._one_hot_gates(None)
+                if embedding is None
+                else self.cell.project(embedding, weights)
             )
-        gates = nn.functional.embedding(ids, gates) if as_table else gates
-        return self._reference(gates, weights, state, lengths)
+            return {"x_gates": table, "ids": ids}
+        if embedding is None:
+            return {"x_gates": self._one_hot_gates(ids)}
+        return {"x": nn.functional.embedding(ids, embedding)}
+
+    def _run(
+        self,
+        weights: Weights,
+        state: CellState,
+        lengths: Tensor | None,
+        *,
+        x: Tensor | None = None,
+        x_gates: Tensor | None = None,
+        ids: Tensor | None = None,
+    ) -> tuple[Tensor, CellState]:
+        """In the kernels where they take it, in the loop of `step` elsewhere."""
+        if fused.takes(self.cell, x, x_gates, *state, *weights.values()):
+            given = {"x": x, "x_gates": x_gates, "ids": ids}
+            return fused.layer(self.cell, weights, state, lengths, self.reverse, **given)
+        if x is not None:
+            if lengths is not None:  # weights' gradients are sums over all steps: 0 · NaN is NaN
+                x = x.masked_fill(~_real(len(x), lengths, x.device), 0)
+            x_gates = self.cell.project(x, weights)
+        elif ids is not None:
+            assert x_gates is not None
+            x_gates = nn.functional.embedding(ids, x_gates)
+        assert x_gates is not None
+        return self._reference(x_gates, weights, state, lengths)
 
     def _one_hot_gates(self, ids: Tensor | None) -> Tensor:
         """x_gates (…, G·H) of one-hot inputs given as ids (…), or of every id (I, G·H): no GEMM."""
