@@ -26,50 +26,6 @@ struct Block {
     Index count = 0;
 };
 
-// Multiplies the block's rows with all panels, one gate wide; the products are `columns` long.
-inline void multiply(const Panels& w, Block& block, Index columns) {
-    const auto ahead = [](Index, int, Index) {};
-    for (Index k = 0; block.count && k < w.depth; k += Block::deep) {
-        const auto finish = [&](Index first, int rows, Index j, const float* sums) {
-            for (Index row = first; row < first + rows; ++row)
-                for (int c = 0; c < w.width_of(j); ++c, sums += lanes) {
-                    const Index at = (j * 4 + c) * lanes, left = columns - at;
-                    float* to = block.to[row] + at;
-                    store(to, k ? load(to, left) + load(sums) : load(sums), left);
-                }
-        };
-        const Index depth = w.depth - k < Block::deep ? w.depth - k : Block::deep;
-        sweep<4>(w, 0, w.count, block.count, {block.from, depth, nullptr, 0, k}, ahead, finish);
-        for (Index row = 0; row < block.count; ++row) block.from[row] += depth;
-    }
-    block.count = 0;
-}
-
-// sums[r][c] = Σ_k a[k][r] * panel[k][c]
-template <int R, int C>
-__attribute__((noinline)) void outer(const float* a, Index depth, const float* panel,
-                                     float* sums) {
-    Vec acc[R][C] = {};
-    for (Index k = 0; k < depth; ++k, a += R, panel += C * lanes) {
-        Vec w[C];
-#pragma GCC unroll 16
-        for (int c = 0; c < C; ++c) {
-            if (c * lanes % 16 == 0) __builtin_prefetch(panel + (C * 8 + c) * lanes);
-            w[c] = load(panel + c * lanes);
-        }
-#pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) {
-            const Vec value = splat(a[r]);
-#pragma GCC unroll 16
-            for (int c = 0; c < C; ++c) acc[r][c] += value * w[c];
-        }
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 16
-        for (int c = 0; c < C; ++c) store(sums + (r * C + c) * lanes, acc[r][c]);
-}
-
 template <int N>
 struct Constant {
     constexpr operator int() const { return N; }
@@ -82,6 +38,58 @@ inline void as_constant(int n, With&& with) {
         if (n == N) return with(Constant<N>{});
         as_constant<N - 1>(n, with);
     }
+}
+
+// to[r] (+)= starts + Σ_k rows[r][k] * panel[k], `left` columns or as many as the panel has
+template <int R, int C>
+__attribute__((noinline)) void product_into(const float* const* rows, Index depth,
+                                            const float* panel, const float* starts,
+                                            float* const* to, Index at, Index left, bool adds) {
+    Vec acc[R][C];
+    const float* row[R];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+        row[r] = rows[r];
+#pragma GCC unroll 16
+        for (int c = 0; c < C; ++c) acc[r][c] = load(starts + c * lanes);
+    }
+    add_terms(acc, depth, panel, [&](int r, Index k) { return row[r][k]; });
+    put(acc, adds, left - (C - 1) * lanes, [&](int r) { return to[r] + at; });
+}
+
+// Multiplies the block's rows with all panels, one gate wide; the products are `columns` long.
+inline void multiply(const Panels& w, Block& block, Index columns) {
+    constexpr int most = most_rows<4>;
+    const Index blocks = (block.count + most - 1) / most;
+    for (Index k = 0; block.count && k < w.depth; k += Block::deep) {
+        const Index depth = w.depth - k < Block::deep ? w.depth - k : Block::deep;
+        for (Index j = 0; j < w.count; ++j) {
+            const float *panel = w.panel(j), *starts = k ? no_starts : panel;
+            const Index at = j * 4 * lanes;
+            as_constant<4>(w.width_of(j), [&](auto width) {
+                const float* terms = panel + (k + 1) * width * lanes;
+                for (Index some = 0; some < blocks; ++some) {
+                    const Index from = block.count * some / blocks;
+                    const Index to = block.count * (some + 1) / blocks;
+                    as_constant<most>((int)(to - from), [&](auto high) {
+                        product_into<high, width>(block.from + from, depth, terms, starts,
+                                                  block.to + from, at, columns - at, k > 0);
+                    });
+                }
+            });
+        }
+        for (Index row = 0; row < block.count; ++row) block.from[row] += depth;
+    }
+    block.count = 0;
+}
+
+// to[r] (+)= Σ_k a[k][r] * panel[k], `left` columns or as many as the panel has
+template <int R, int C>
+__attribute__((noinline)) void outer(const float* a, Index depth, const float* panel, float* to,
+                                     Index stride, Index left, bool adds) {
+    Vec acc[R][C] = {};
+    add_terms(acc, depth, panel, [&](int r, Index k) { return a[k * R + r]; });
+    put(acc, adds, left - (C - 1) * lanes, [&](int r) { return to + r * stride; });
 }
 
 // Some tokens' rows, and whether sums over them begin or go on.
@@ -141,7 +149,6 @@ inline void add_panel(const Chunk& chunk, const Sum& sum, Index first, Index row
             const Index at = n + c * lanes;
             store(room.panel() + (k * C + c) * lanes, load(sum.b[k] + at, sum.columns - at));
         }
-    alignas(64) float sums[Room::most * C * lanes];
     const Index blocks = blocks_of(rows);
     for (Index block = 0; block < blocks; ++block) {
         const Index from = rows * block / blocks, to = rows * (block + 1) / blocks;
@@ -149,15 +156,9 @@ inline void add_panel(const Chunk& chunk, const Sum& sum, Index first, Index row
         for (Index m = from; m < to && !chunk.begins; ++m)
             for (int c = 0; c < C; ++c) fetch(place + (m - from) * sum.columns + c * lanes);
         as_constant<Room::most>((int)(to - from), [&](auto high) {
-            outer<high, C>(room.stripe + from * chunk.count, chunk.count, panel, sums);
+            outer<high, C>(room.stripe + from * chunk.count, chunk.count, panel, place,
+                           sum.columns, sum.columns - n, !chunk.begins);
         });
-        const float* one = sums;
-        for (Index m = from; m < to; ++m, place += sum.columns)
-            for (int c = 0; c < C; ++c, one += lanes) {
-                const Index left = sum.columns - n - c * lanes;
-                float* at = place + c * lanes;
-                store(at, chunk.begins ? load(one) : load(at, left) + load(one), left);
-            }
     }
 }
 
@@ -189,19 +190,23 @@ inline void add_products(const Chunk& chunk, const float* const* a, Index rows, 
 // to[m] (+)= Σ_k a[k][m] for m in [first, last)
 inline void add_rows(const Chunk& chunk, const float* const* a, Index first, Index last,
                      float* to) {
-    constexpr Index wide = 8;  // vectors of a row at a time: each sum waits for its last addition
-    Index m = first;
-    for (; m + wide * lanes <= last; m += wide * lanes) {
-        Vec sums[wide];
-        for (Index c = 0; c < wide; ++c) sums[c] = chunk.begins ? Vec{} : load(to + m + c * lanes);
-        for (Index k = 0; k < chunk.count; ++k)
-            for (Index c = 0; c < wide; ++c) sums[c] += load(a[k] + m + c * lanes);
-        for (Index c = 0; c < wide; ++c) store(to + m + c * lanes, sums[c]);
-    }
-    for (; m < last; m += lanes) {
-        Vec sum = chunk.begins ? Vec{} : load(to + m, last - m);
-        for (Index k = 0; k < chunk.count; ++k) sum += load(a[k] + m, last - m);
-        store(to + m, sum, last - m);
+    constexpr Index most = 8;  // vectors of a row at a time: each sum waits for its last addition
+    for (Index m = first; m < last; m += most * lanes) {
+        const Index vectors = (last - m + lanes - 1) / lanes;
+        as_constant<most>((int)(vectors < most ? vectors : most), [&](auto wide) {
+            const Index end = (wide - 1) * lanes, left = last - m - end;  // the last vector's
+            Vec sums[wide] = {};
+            if (!chunk.begins) {
+                for (int c = 0; c + 1 < wide; ++c) sums[c] = load(to + m + c * lanes);
+                sums[wide - 1] = load(to + m + end, left);
+            }
+            for (Index k = 0; k < chunk.count; ++k) {
+                for (int c = 0; c + 1 < wide; ++c) sums[c] += load(a[k] + m + c * lanes);
+                sums[wide - 1] += load(a[k] + m + end, left);
+            }
+            for (int c = 0; c + 1 < wide; ++c) store(to + m + c * lanes, sums[c]);
+            store(to + m + end, sums[wide - 1], left);
+        });
     }
 }
 

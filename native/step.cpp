@@ -12,38 +12,39 @@ constexpr Index worth_a_team = 30000;   // numbers: some 10 µs of one core
 constexpr double worth_sharing = 4e5;   // multiplications: the same
 constexpr Index block = 16 * lanes;    // of a row in one float32 sum; thousands would lose digits
 
-float largest(const float* x, Index n) {
-    Vec most = splat(x[0]);
-    Index at = 0;
-    for (; at + lanes <= n; at += lanes) {
-        const Vec some = load(x + at);
-        most = some > most ? some : most;
+template <int N>
+struct Lanes {
+    typedef float Type __attribute__((vector_size(4 * N)));
+};
+
+// All lanes in one: the first half with the second, until one is left. Through memory, or lane
+// after lane, each operation would wait long for the one before.
+template <int N = lanes, class Both>
+float folded(typename Lanes<N>::Type x, Both&& both) {
+    if constexpr (N == 2) {
+        return both(x[0], x[1]);
+    } else {
+        typename Lanes<N / 2>::Type halves[2];
+        std::memcpy(halves, &x, sizeof x);
+        return folded<N / 2>(both(halves[0], halves[1]), both);
     }
-    float parts[lanes];
-    store(parts, most);
-    for (int half = lanes / 2; half; half /= 2)
-        for (int i = 0; i < half; ++i)
-            parts[i] = parts[i + half] > parts[i] ? parts[i + half] : parts[i];
-    float found = parts[0];
-    for (; at < n; ++at) found = x[at] > found ? x[at] : found;
-    return found;
 }
 
-// In halves: lane after lane each addition would wait for the one before.
+constexpr auto larger = [](auto a, auto b) { return a > b ? a : b; };
+
+float largest(const float* x, Index n) {
+    if (n < lanes) {
+        float found = x[0];
+        for (Index at = 1; at < n; ++at) found = larger(x[at], found);
+        return found;
+    }
+    Vec most = load(x + n - lanes);
+    for (Index at = 0; at + lanes < n; at += lanes) most = larger(load(x + at), most);
+    return folded(most, larger);
+}
+
 float sum(Vec x) {
-    float parts[lanes];
-    store(parts, x);
-    for (int half = lanes / 2; half; half /= 2)
-        for (int i = 0; i < half; ++i) parts[i] += parts[i + half];
-    return parts[0];
-}
-
-// The first n lanes, the others zero.
-Vec leading(Vec x, Index n) {
-    if (n >= lanes) return x;
-    float part[lanes];
-    store(part, x);
-    return load(part, n);
+    return folded(x, [](auto a, auto b) { return a + b; });
 }
 
 // −ln p(target) of one token; with `scale` the gradient of scale · that takes the logits' place.
@@ -53,17 +54,26 @@ double token_nats(float* logits, Index V, Index target, const float* scale) {
     for (Index from = 0; from < V; from += block) {
         const Index end = from + block < V ? from + block : V;
         Vec sums{};
-        for (Index at = from; at < end; at += lanes) {
-            const Vec e = leading(exp(load(logits + at, V - at) - high), V - at);
-            if (scale) store(logits + at, e, V - at);
+        Index at = from;
+        for (; at + lanes <= end; at += lanes) {
+            const Vec e = exp(load(logits + at) - high);
+            if (scale) store(logits + at, e);
+            sums += e;
+        }
+        if (at < end) {
+            float left[lanes];
+            store(left, exp(load(logits + at, end - at) - high));
+            const Vec e = load(left, end - at);
+            if (scale) store(logits + at, e, end - at);
             sums += e;
         }
         total += sum(sums);
     }
     if (scale) {
-        const float factor = (float)(*scale / total);
-        for (Index at = 0; at < V; at += lanes)
-            store(logits + at, factor * load(logits + at, V - at), V - at);
+        const Vec factor = splat((float)(*scale / total));
+        Index at = 0;
+        for (; at + lanes <= V; at += lanes) store(logits + at, factor * load(logits + at));
+        if (at < V) store(logits + at, factor * load(logits + at, V - at), V - at);
         logits[target] -= *scale;
     }
     return log(total) + ((double)high - (double)aim);

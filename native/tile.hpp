@@ -32,8 +32,47 @@ template <int C> inline constexpr int most_rows = C == 4 ? 6 : 8;
 template <int C> inline constexpr int most_rows = C == 4 ? 3 : C == 3 ? 4 : 6;
 #endif
 
-// sums[r][c] (+)= Σ_k rows[r][k] * panel[k][c]. Unrolled by pragma, or the sums would not stay in
+// acc[r][c] += Σ_k of(r, k) * panel[k][c]. Unrolled by pragma, or the sums would not stay in
 // registers; the panel streams from the second cache, fetched eight k ahead.
+template <int R, int C, class Of>
+__attribute__((always_inline)) inline void add_terms(Vec (&acc)[R][C], Index depth,
+                                                     const float* panel, Of&& of) {
+    for (Index k = 0; k < depth; ++k, panel += C * lanes) {
+        Vec w[C];
+#pragma GCC unroll 16
+        for (int c = 0; c < C; ++c) {
+            if (c * lanes % 16 == 0) __builtin_prefetch(panel + (C * 8 + c) * lanes);
+            w[c] = load(panel + c * lanes);
+        }
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            const Vec value = splat(of(r, k));
+#pragma GCC unroll 16
+            for (int c = 0; c < C; ++c) acc[r][c] += value * w[c];
+        }
+    }
+}
+
+// Stores the sums, or adds them to what is there: row r's at place(r), the last vector's first
+// `last` numbers.
+template <int R, int C, class Place>
+__attribute__((always_inline)) inline void put(Vec (&acc)[R][C], bool adds, Index last,
+                                               Place&& place) {
+#pragma GCC unroll 16
+    for (int r = 0; r < R && adds; ++r) {
+#pragma GCC unroll 16
+        for (int c = 0; c + 1 < C; ++c) acc[r][c] += load(place(r) + c * lanes);
+        acc[r][C - 1] += load(place(r) + (C - 1) * lanes, last);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 16
+        for (int c = 0; c + 1 < C; ++c) store(place(r) + c * lanes, acc[r][c]);
+        store(place(r) + (C - 1) * lanes, acc[r][C - 1], last);
+    }
+}
+
+// sums[r][c] (+)= Σ_k rows[r][k] * panel[k][c]
 template <int R, int C>
 __attribute__((noinline)) void product(const float* const* rows, Index depth, const float* panel,
                                        const float* starts, float* sums) {
@@ -46,24 +85,8 @@ __attribute__((noinline)) void product(const float* const* rows, Index depth, co
         for (int c = 0; c < C; ++c)
             acc[r][c] = starts ? load(starts + c * lanes) : load(sums + (r * C + c) * lanes);
     }
-    for (Index k = 0; k < depth; ++k, panel += C * lanes) {
-        Vec w[C];
-#pragma GCC unroll 16
-        for (int c = 0; c < C; ++c) {
-            if (c * lanes % 16 == 0) __builtin_prefetch(panel + (C * 8 + c) * lanes);
-            w[c] = load(panel + c * lanes);
-        }
-#pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) {
-            const Vec h = splat(row[r][k]);
-#pragma GCC unroll 16
-            for (int c = 0; c < C; ++c) acc[r][c] += h * w[c];
-        }
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 16
-        for (int c = 0; c < C; ++c) store(sums + (r * C + c) * lanes, acc[r][c]);
+    add_terms(acc, depth, panel, [&](int r, Index k) { return row[r][k]; });
+    put(acc, false, lanes, [&](int r) { return sums + r * C * lanes; });
 }
 
 // One row against two panels at once, the second perhaps the narrower last one: a chain of sums
