@@ -40,11 +40,14 @@ inline void as_constant(int n, With&& with) {
     }
 }
 
-// to[r] (+)= starts + Σ_k rows[r][k] * panel[k], `left` columns or as many as the panel has
+// to[r] (+)= starts + Σ_k rows[r][k] * panel[k], `left` columns or as many as the panel has.
+// Meanwhile it fetches `step` numbers from `next` on for each k: the rows after these, where they lie
+// behind them.
 template <int R, int C>
 __attribute__((noinline)) void product_into(const float* const* rows, Index depth,
                                             const float* panel, const float* starts,
-                                            float* const* to, Index at, Index left, bool adds) {
+                                            float* const* to, Index at, Index left, bool adds,
+                                            const float* next, Index step) {
     Vec acc[R][C];
     const float* row[R];
 #pragma GCC unroll 16
@@ -53,7 +56,10 @@ __attribute__((noinline)) void product_into(const float* const* rows, Index dept
 #pragma GCC unroll 16
         for (int c = 0; c < C; ++c) acc[r][c] = load(starts + c * lanes);
     }
-    add_terms(acc, depth, panel, [&](int r, Index k) { return row[r][k]; });
+    add_terms(acc, depth, panel, [&](int r, Index k) {
+        if (r == 0) fetch(next + k * step);
+        return row[r][k];
+    });
     put(acc, adds, left - (C - 1) * lanes, [&](int r) { return to[r] + at; });
 }
 
@@ -71,9 +77,13 @@ inline void multiply(const Panels& w, Block& block, Index columns) {
                 for (Index some = 0; some < blocks; ++some) {
                     const Index from = block.count * some / blocks;
                     const Index to = block.count * (some + 1) / blocks;
+                    const bool follows = !j && depth == w.depth && to < block.count;
+                    const float* next = block.from[follows ? to : from];
+                    const Index step = follows ? to - from : 0;
                     as_constant<most>((int)(to - from), [&](auto high) {
                         product_into<high, width>(block.from + from, depth, terms, starts,
-                                                  block.to + from, at, columns - at, k > 0);
+                                                  block.to + from, at, columns - at, k > 0, next,
+                                                  step);
                     });
                 }
             });
