@@ -41,8 +41,8 @@ inline void as_constant(int n, With&& with) {
 }
 
 // to[r] (+)= starts + Σ_k rows[r][k] * panel[k], `left` columns or as many as the panel has.
-// Meanwhile it fetches `step` numbers from `next` on for each k: the rows after these, where they lie
-// behind them.
+// Meanwhile it fetches `step` numbers from `next` on for each k: the rows after these, where they
+// lie behind them.
 template <int R, int C>
 __attribute__((noinline)) void product_into(const float* const* rows, Index depth,
                                             const float* panel, const float* starts,
