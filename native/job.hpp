@@ -75,6 +75,7 @@ struct Backward : Shape {
 
 struct Nats;     // step.hpp
 struct RowSums;  // step.hpp
+struct Update;   // update.hpp
 
 // One instruction set's code.
 struct Set {
@@ -85,6 +86,7 @@ struct Set {
     void (*apply)(int function, const float* x, float* out, Index n);
     void (*nats)(const Nats&);
     void (*sum_rows)(const RowSums&);
+    void (*update)(Update&);
 };
 
 }  // namespace recurra

@@ -12,6 +12,7 @@ namespace recurra::RECURRA_SET {
 
 void nats(const Nats&);         // step.cpp
 void sum_rows(const RowSums&);  // step.cpp
+void update(Update&);           // update.cpp
 
 namespace {
 
@@ -46,6 +47,7 @@ void apply(int function, const float* x, float* out, Index n) {
 }  // namespace
 
 extern const Set set;
-const Set set{RECURRA_TEXT(RECURRA_SET), forward_of, backward_of, apply, nats, sum_rows};
+const Set set{RECURRA_TEXT(RECURRA_SET), forward_of, backward_of, apply, nats, sum_rows,
+              update};
 
 }  // namespace recurra::RECURRA_SET

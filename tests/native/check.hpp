@@ -7,5 +7,6 @@ int math();       // exp, tanh, sigmoid
 int sequences();  // forward and backward of every cell
 int together();   // several threads at once, each with a team
 int samplers();   // nats and draws of a stack
+int updates();    // optimizers' steps with clipping
 
 }  // namespace check
