@@ -1,7 +1,6 @@
 """Torch's optimizers built from the settings, and their state as named tensors and JSON values.
 
-The step size is set before every step by `schedules.py`; clipping is `clipping.py`'s,
-and a step is made in `update.py`.
+The step size is set before every step by `schedules.py`; `update.py` clips and makes the step.
 """
 
 from __future__ import annotations
@@ -52,7 +51,8 @@ def build(training: Training, model: nn.Module) -> Optimizer:
         if group
     ]
     rate = training.learning_rate
-    # One pass over the memory instead of eight; on CUDA torch has a default of its own.
+    # Where `update.py` leaves a step to torch: one pass over the memory instead of eight. On CUDA
+    # torch has a default of its own.
     fused = all(parameter.is_cpu for parameter in parameters) or None
     if training.optimizer == "sgd":
         return SGD(groups, lr=rate, momentum=training.momentum, fused=fused)
