@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "network.hpp"
 #include "plan.hpp"
 #include "sets.hpp"
 #include "step.hpp"
@@ -250,6 +251,61 @@ nb::tuple update(int rule, const std::vector<Index>& arrays, const std::vector<d
     return nb::make_tuple(job.norm, job.cut);
 }
 
+// The numbers that NetworkLoss begins with, in its order; `tied` makes the embedding's gradient the
+// projection's.
+NetworkLoss read_network(Reader& from) {
+    NetworkLoss to{};
+    to.cell = static_cast<Cell>(from.number());
+    to.T = from.number();
+    to.B = from.number();
+    to.V = from.number();
+    to.E = from.number();
+    to.H = from.number();
+    to.layer_count = from.number();
+    return to;
+}
+
+Index network_room(nb::tuple sizes, bool tied) {
+    Reader from(sizes);
+    NetworkLoss job = read_network(from);
+    float some = 0;
+    job.d_projection = &some;
+    job.d_embedding = tied ? &some : nullptr;
+    return chosen_set().network_room(job);
+}
+
+// `sizes` as above; `arrays`: the addresses beside the layers'; `layers`: twelve a layer, in the
+// order of LayerLoss. Returns the mean nats.
+double network_loss(nb::tuple sizes, nb::tuple arrays, nb::tuple layers, int threads) {
+    Reader from(sizes), at(arrays), of_layers(layers);
+    NetworkLoss job = read_network(from);
+    job.ids = at.array<const Index>();
+    job.targets = at.array<const Index>();
+    job.embedding = at.array<const float>();
+    job.d_embedding = at.array<float>();
+    job.projection = at.array<const float>();
+    job.bias = at.array<const float>();
+    job.d_projection = at.array<float>();
+    job.d_bias = at.array<float>();
+    job.room = at.array<float>();
+    job.threads = std::max(threads, 1);
+    std::vector<LayerLoss> each((std::size_t)job.layer_count);
+    for (LayerLoss& layer : each) {
+        for (const float** one : {&layer.weight_ih, &layer.weight_hh, &layer.bias, &layer.other})
+            *one = of_layers.array<const float>();
+        for (float** one : {&layer.d_weight_ih, &layer.d_weight_hh, &layer.d_bias, &layer.d_other})
+            *one = of_layers.array<float>();
+        for (const float** one : {&layer.h0, &layer.c0}) *one = of_layers.array<const float>();
+        for (float** one : {&layer.hN, &layer.cN}) *one = of_layers.array<float>();
+    }
+    job.layers = each.data();
+    nb::gil_scoped_release released;
+    check_ids(job.ids, job.T * job.B, 0, job.V);
+    check_ids(job.targets, job.T * job.B, -1, job.V);
+    chosen_set().network_loss(job);
+    return job.nats;
+}
+
 std::vector<std::string> available() {
     std::vector<std::string> names;
     for (const Set* set : available_sets()) names.emplace_back(set->name);
@@ -266,6 +322,8 @@ NB_MODULE(_native, module) {
     module.def("nats", nats);
     module.def("sum_rows", sum_rows);
     module.def("update", update);
+    module.def("network_loss", network_loss);
+    module.def("network_room", network_room);
     nb::class_<Sampler>(module, "Sampler").def("run", run_sampler);
     module.def("sampler", make_sampler, nb::rv_policy::take_ownership);
     module.def("available", available);

@@ -76,6 +76,7 @@ struct Backward : Shape {
 struct Nats;     // step.hpp
 struct RowSums;  // step.hpp
 struct Update;   // update.hpp
+struct NetworkLoss;  // network.hpp
 
 // One instruction set's code.
 struct Set {
@@ -87,6 +88,8 @@ struct Set {
     void (*nats)(const Nats&);
     void (*sum_rows)(const RowSums&);
     void (*update)(Update&);
+    void (*network_loss)(NetworkLoss&);
+    Index (*network_room)(const NetworkLoss&);  // floats that a call needs beside its arrays
 };
 
 }  // namespace recurra

@@ -62,6 +62,9 @@ class Loss:
     mean_nats: Tensor  # the scalar to differentiate: nats a prediction, averaged over the batch
     tokens: int  # how many predictions that mean is over; the task's `unit` says of what
     carried: Any = None  # state for the next batch: None or a (nested) tuple of detached tensors
+    # of mean_nats by model.parameters(), where they came with it: then it has no history. Good
+    # until the next loss
+    gradients: list[Tensor] | None = None
 
 
 @dataclass(frozen=True)

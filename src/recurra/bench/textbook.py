@@ -55,7 +55,9 @@ class SummedTask(lm.LanguageModelTask):
         self, model: nn.Module, batch: Any, carried: Any, generator: torch.Generator | None
     ) -> Loss:
         mean = super().loss(model, batch, carried, generator)
-        return Loss(mean.mean_nats * mean.tokens, mean.tokens, mean.carried)
+        if mean.gradients is not None:
+            torch._foreach_mul_(mean.gradients, mean.tokens)
+        return Loss(mean.mean_nats * mean.tokens, mean.tokens, mean.carried, mean.gradients)
 
 
 def cases() -> list[Case]:

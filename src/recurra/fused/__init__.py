@@ -17,9 +17,19 @@ from torch.nn import Parameter
 from recurra import kernels
 from recurra.cells import Cell, Weights
 from recurra.fused._call import EACH, Call
+from recurra.fused._network import NetworkLoss, NetworkWeights
 from recurra.fused._node import run
 
-__all__ = ["EACH", "Call", "layer", "readable", "run", "takes"]
+__all__ = [
+    "EACH",
+    "Call",
+    "NetworkLoss",
+    "NetworkWeights",
+    "layer",
+    "readable",
+    "run",
+    "takes",
+]
 
 PLAIN = (Tensor, Parameter)
 

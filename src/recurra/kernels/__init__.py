@@ -13,6 +13,7 @@ from recurra.kernels._available import InstructionSets, instruction_sets, names,
 from recurra.kernels._kinds import Kind, kind
 from recurra.kernels._layer import Backward, Forward, Shape, run_backward, run_forward
 from recurra.kernels._math import exp, sigmoid, tanh
+from recurra.kernels._network import NetworkArrays, NetworkSize, network_room, run_network_loss
 from recurra.kernels._sampler import Sampler
 from recurra.kernels._sequence import backward, forward
 from recurra.kernels._step import NOT_COUNTED, nats, sum_rows
@@ -25,6 +26,8 @@ __all__ = [
     "Forward",
     "InstructionSets",
     "Kind",
+    "NetworkArrays",
+    "NetworkSize",
     "Sampler",
     "Shape",
     "backward",
@@ -34,8 +37,10 @@ __all__ = [
     "kind",
     "names",
     "nats",
+    "network_room",
     "run_backward",
     "run_forward",
+    "run_network_loss",
     "sigmoid",
     "sum_rows",
     "tanh",

@@ -29,21 +29,26 @@ def mean_nats(
     (…) int64, mask (…) bool. NaN where no token is counted. Raises ShapeError where targets or mask
     do not have the leading shape of outputs, and for targets of another type.
     """
-    leading = tuple(outputs.shape[:-1])
-    check_shape("targets", targets, leading)
-    if targets.dtype is not torch.int64:
-        found = str(targets.dtype).removeprefix("torch.")
-        raise ShapeError(f"targets must be int64 but are {found}: use targets.long().")
-    if mask is not None:
-        check_shape("mask", mask, leading)
-        targets = targets.masked_fill(~mask, kernels.NOT_COUNTED)
-    rows, targets = outputs.reshape(-1, outputs.shape[-1]), targets.reshape(-1)
+    targets = counted(targets, mask, outputs.shape[:-1])
+    rows = outputs.reshape(-1, outputs.shape[-1])
     if fused.readable(rows, weight, bias):
         if not torch.is_grad_enabled():
             return _native(rows, weight, bias, targets, (False,) * 3)[0]
         nats: Tensor = _MeanNats.apply(rows, weight, bias, targets)  # type: ignore[no-untyped-call]
         return nats
     return cross_entropy(linear(rows, weight, bias), targets, ignore_index=kernels.NOT_COUNTED)
+
+
+def counted(targets: Tensor, mask: Tensor | None, leading: Sequence[int]) -> Tensor:
+    """Targets (…) as (N,), those that the mask leaves out as none; ShapeError as `mean_nats`."""
+    check_shape("targets", targets, tuple(leading))
+    if targets.dtype is not torch.int64:
+        found = str(targets.dtype).removeprefix("torch.")
+        raise ShapeError(f"targets must be int64 but are {found}: use targets.long().")
+    if mask is not None:
+        check_shape("mask", mask, tuple(leading))
+        targets = targets.masked_fill(~mask, kernels.NOT_COUNTED)
+    return targets.reshape(-1)
 
 
 def _native(

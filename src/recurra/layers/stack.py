@@ -155,7 +155,7 @@ class Stack(nn.Module):
         generator: torch.Generator | None,
     ) -> tuple[Tensor, StackState]:
         """Outputs and final state; `first` runs a layer of depth 0 from a state, sizes (T, B)."""
-        before = self._begin(sizes, state, lengths)
+        before = self.begin(sizes, state, lengths)
         after: list[Any] = []
         x: Tensor | None = None  # what a layer above others reads; the first have it in `first`
         for depth in range(self.num_layers):
@@ -178,7 +178,7 @@ class Stack(nn.Module):
         generator: torch.Generator | None,
     ) -> tuple[Tensor, StackState]:
         """Outputs and final state; one call for all layers, a call each where dropout stands."""
-        before = self._begin((len(x), x.shape[1]), state, lengths)
+        before = self.begin((len(x), x.shape[1]), state, lengths)
         directions = self.num_directions
         dropped = self.training and self.dropout.probability > 0
         depths = 1 if dropped else self.num_layers  # in a call
@@ -193,7 +193,7 @@ class Stack(nn.Module):
             after += final
         return x, tuple(after)
 
-    def _begin(
+    def begin(
         self, sizes: tuple[int, int], state: StackState | None, lengths: Tensor | None
     ) -> StackState:
         """The state that a call over T steps of B sequences starts from; the checks of both."""

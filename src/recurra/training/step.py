@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor, nn
 
 from recurra.errors import DivergedError
 from recurra.training import guard, optimizers, trees
@@ -45,7 +47,10 @@ def take(task: Any, live: Live, training: Training, rate: float, device: torch.d
         nats = float(loss.mean_nats.detach())
         first = first or loss.tokens
         # A batch counts by its tokens, relative to the first so that half precision can hold it.
-        live.precision.backward(loss.mean_nats * (loss.tokens / first))
+        if loss.gradients is None:
+            live.precision.backward(loss.mean_nats * (loss.tokens / first))
+        else:
+            _add(live.model, loss.gradients, loss.tokens / first, lasting=training.accumulate > 1)
         total_nats += nats * loss.tokens
         tokens += loss.tokens
     loss_nats = total_nats / tokens
@@ -58,6 +63,15 @@ def take(task: Any, live: Live, training: Training, rate: float, device: torch.d
     state.first_nats, state.smooth_nats = first_nats, smoothed
     state.clipped += clipped.cut
     return Stepped(loss_nats, tokens, clipped.norm)
+
+
+def _add(model: nn.Module, gradients: Sequence[Tensor], weight: float, *, lasting: bool) -> None:
+    """What `backward` does with them; `lasting` where the next loss comes before the update."""
+    for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+        if parameter.grad is not None:
+            parameter.grad.add_(gradient, alpha=weight)
+        else:
+            parameter.grad = gradient * weight if lasting else gradient
 
 
 def _update(live: Live, training: Training, step: int, rate: float, batches: float) -> Clipped:

@@ -17,7 +17,6 @@ from torch import nn
 from recurra.data.streams import Window, eval_streams
 from recurra.data.token_file import Array
 from recurra.errors import ConfigError
-from recurra.layers.stack import detached
 from recurra.models.language_model import LanguageModel, arrays
 from recurra.models.size import require_room
 from recurra.models.warm_start import take_over
@@ -76,8 +75,8 @@ class LanguageModelTask:
         )
         before = None if window.first else carried
         network = cast(LanguageModel, model)
-        nats, state = network.mean_nats(inputs, targets, state=before, generator=generator)
-        return Loss(nats, targets.numel(), detached(state))
+        made = network.training_nats(inputs, targets, state=before, generator=generator)
+        return Loss(made.mean_nats, targets.numel(), made.state, made.gradients)
 
     def validate(self, model: nn.Module, valid: Any) -> Validation:
         inputs, targets = (

@@ -67,8 +67,8 @@ class NamesTask:
     ) -> Loss:
         inputs, targets, mask = _tensors(model, batch)
         network = cast(LanguageModel, model)
-        nats, _ = network.mean_nats(inputs, targets, mask, generator=generator)
-        return Loss(nats, int(mask.sum()))
+        made = network.training_nats(inputs, targets, mask, generator=generator)
+        return Loss(made.mean_nats, int(mask.sum()), gradients=made.gradients)
 
     def validate(self, model: nn.Module, valid: Any) -> Validation:
         symbols, rows = cast(Part, valid)
