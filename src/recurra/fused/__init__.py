@@ -17,14 +17,15 @@ from torch.nn import Parameter
 from recurra import kernels
 from recurra.cells import Cell, Weights
 from recurra.fused._call import EACH, Call
-from recurra.fused._network import NetworkLoss, NetworkWeights
+from recurra.fused._network import NetworkLoss, Places
 from recurra.fused._node import run
 
 __all__ = [
     "EACH",
     "Call",
     "NetworkLoss",
-    "NetworkWeights",
+    "Places",
+    "has_kernel",
     "layer",
     "readable",
     "run",
@@ -40,7 +41,7 @@ def takes(cell: Cell[Any], *tensors: Tensor | None) -> bool:
     That is: the cell is exactly one of Recurra's own that has a kernel (not a subclass of one),
     and every tensor is `readable`.
     """
-    return _has_kernel(type(cell)) and readable(*tensors)
+    return has_kernel(cell) and readable(*tensors)
 
 
 def readable(*tensors: Tensor | None) -> bool:
@@ -65,8 +66,13 @@ def readable(*tensors: Tensor | None) -> bool:
     )
 
 
+def has_kernel(cell: Cell[Any]) -> bool:
+    """Whether `cell` is exactly one of Recurra's own that has a kernel, there or not."""
+    return _is_ours(type(cell))
+
+
 @cache
-def _has_kernel(kind: type[Cell[Any]]) -> bool:
+def _is_ours(kind: type[Cell[Any]]) -> bool:
     return kind.__module__ in {f"recurra.cells.{name}" for name in kernels.names()}
 
 

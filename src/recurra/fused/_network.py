@@ -18,66 +18,71 @@ from recurra import kernels
 ALIGNED = 16  # floats, 64 bytes
 
 
-class NetworkWeights(NamedTuple):
-    """The weights of a network, or in the same places their gradients; contiguous, float32."""
+class Places(NamedTuple):
+    """Which of a network's weights, in a list of them all, is what; None: there is none."""
 
-    embedding: Tensor | None  # (V, E); None: one-hot
-    layers: Sequence[tuple[Tensor, Tensor, Tensor, Tensor | None]]  # W_ih, W_hh, b and the other
-    projection: Tensor  # (V, H), the embedding itself where they are tied
-    bias: Tensor  # (V,)
+    embedding: int | None  # (V, E); None: one-hot
+    layers: tuple[tuple[int, int, int, int | None], ...]  # W_ih, W_hh, b and the cell's other
+    projection: int  # (V, H), the embedding itself where they are tied
+    bias: int  # (V,)
 
 
 class NetworkLoss:
-    """The loss of networks of one size after another; memory for the largest is kept."""
+    """The loss of one network at windows of one size after another.
 
-    def __init__(self) -> None:
+    Memory for the largest window is kept, and the gradients: those of a call are good until the
+    next.
+    """
+
+    def __init__(self, kind: kernels.Kind, places: Places) -> None:
+        self._kind = kind
+        self._places = places
         self._room = torch.empty(0)
+        self.gradients: list[Tensor] = []
 
     def __call__(
         self,
-        kind: kernels.Kind,
-        weights: NetworkWeights,
-        gradients: NetworkWeights,
+        weights: Sequence[Tensor],
         ids: Tensor,
         targets: Tensor,
         state: Sequence[Sequence[Tensor]] | None,
     ) -> tuple[float, list[list[Tensor]]]:
-        """(the mean of −ln p(target), each layer's fields after); fills `gradients`.
+        """(the mean of −ln p(target), each layer's fields after); `gradients` has the gradients.
 
-        ids (T, B) and targets (T·B,), int64 and contiguous, targets −1 where they do not count;
-        state: each layer's fields (B, H), None: zeros. NaN where no target counts. Raises
-        IndexError for an id or target that is no symbol.
+        weights: contiguous, float32, of the same shapes at every call; ids (T, B) and targets
+        (T·B,), int64 and contiguous, targets −1 where they do not count; state: each layer's
+        fields (B, H), None: zeros. NaN where no target counts. Raises IndexError for an id or
+        target that is no symbol.
         """
-        (steps, batch), (symbols, hidden) = ids.shape, weights.projection.shape
-        embedding, d_embedding = weights.embedding, gradients.embedding
+        if not self.gradients:
+            self.gradients = [torch.empty_like(one) for one in weights]
+        kind, places = self._kind, self._places
+        (steps, batch), (symbols, hidden) = ids.shape, weights[places.projection].shape
+        width = 0 if places.embedding is None else weights[places.embedding].shape[1]
         size = kernels.NetworkSize(
-            kind.code,
-            steps,
-            batch,
-            symbols,
-            0 if embedding is None else embedding.shape[1],
-            hidden,
-            len(weights.layers),
+            kind.code, steps, batch, symbols, width, hidden, len(places.layers)
         )
-        room = self._room_for(size, tied=embedding is weights.projection)
+        at = [one.data_ptr() for one in weights]
+        to = [one.data_ptr() for one in self.gradients]
         arrays = kernels.NetworkArrays(
             ids.data_ptr(),
             targets.data_ptr(),
-            0 if embedding is None else embedding.data_ptr(),
-            0 if d_embedding is None else d_embedding.data_ptr(),
-            weights.projection.data_ptr(),
-            weights.bias.data_ptr(),
-            gradients.projection.data_ptr(),
-            gradients.bias.data_ptr(),
-            room,
+            0 if places.embedding is None else at[places.embedding],
+            0 if places.embedding is None else to[places.embedding],
+            at[places.projection],
+            at[places.bias],
+            to[places.projection],
+            to[places.bias],
+            self._room_for(size, tied=places.embedding == places.projection),
         )
         before = [[one.contiguous() for one in fields] for fields in state or ()]
         after = []
         layers: list[int] = []
-        for depth, (own, d_own) in enumerate(zip(weights.layers, gradients.layers, strict=True)):
+        for depth, own in enumerate(places.layers):
             final = [torch.empty(batch, hidden) for _ in range(kind.fields)]
             after.append(final)
-            layers += [0 if one is None else one.data_ptr() for one in (*own, *d_own)]
+            layers += [0 if place is None else at[place] for place in own]
+            layers += [0 if place is None else to[place] for place in own]
             for fields in (before[depth] if state else [], final):
                 layers += [*(one.data_ptr() for one in fields), 0, 0][:2]
         threads = torch.get_num_threads()

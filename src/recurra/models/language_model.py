@@ -63,7 +63,7 @@ class LanguageModel(nn.Module):
         if not settings.tied:
             self.projection["weight"] = _parameter(cells.uniform(rng, (vocab_size, hidden_size)))
         self.projection["bias"] = nn.Parameter(torch.zeros(vocab_size))
-        self._whole = WholeLoss()
+        self._whole = WholeLoss(self.recurrent, settings, self.embedding, self.projection)
 
     def forward(
         self,
@@ -99,7 +99,7 @@ class LanguageModel(nn.Module):
         generator: torch.Generator | None = None,
     ) -> Made:
         """`mean_nats`, with its gradients where they come at once: `whole.py` says where."""
-        made = self._whole(self, ids, targets, mask, state)
+        made = self._whole(ids, targets, mask, state)
         if made is not None:
             return made
         nats, after = self.mean_nats(ids, targets, mask, state, generator)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,11 @@ class Live:
     state: State
     carried: Any = None  # the model's state after the last batch
     best: Weights | None = None  # as validated best; None before the first validation
+
+    @cached_property
+    def parameters(self) -> list[nn.Parameter]:
+        """The model's, which the optimizer has."""
+        return list(self.model.parameters())
 
     def shown(self) -> Weights:
         """A copy, on the CPU, of the weights that are validated: averaged where that is on."""

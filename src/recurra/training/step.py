@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recurra.errors import DivergedError
 from recurra.training import guard, optimizers, trees
@@ -50,7 +50,7 @@ def take(task: Any, live: Live, training: Training, rate: float, device: torch.d
         if loss.gradients is None:
             live.precision.backward(loss.mean_nats * (loss.tokens / first))
         else:
-            _add(live.model, loss.gradients, loss.tokens / first, lasting=training.accumulate > 1)
+            _add(live.parameters, loss.gradients, loss.tokens / first, training.accumulate > 1)
         total_nats += nats * loss.tokens
         tokens += loss.tokens
     loss_nats = total_nats / tokens
@@ -65,9 +65,11 @@ def take(task: Any, live: Live, training: Training, rate: float, device: torch.d
     return Stepped(loss_nats, tokens, clipped.norm)
 
 
-def _add(model: nn.Module, gradients: Sequence[Tensor], weight: float, *, lasting: bool) -> None:
+def _add(
+    parameters: Sequence[Tensor], gradients: Sequence[Tensor], weight: float, lasting: bool
+) -> None:
     """What `backward` does with them; `lasting` where the next loss comes before the update."""
-    for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+    for parameter, gradient in zip(parameters, gradients, strict=True):
         if parameter.grad is not None:
             parameter.grad.add_(gradient, alpha=weight)
         else:
