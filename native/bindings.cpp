@@ -13,6 +13,7 @@
 #include "plan.hpp"
 #include "sets.hpp"
 #include "step.hpp"
+#include "update.hpp"
 
 namespace nb = nanobind;
 using namespace recurra;
@@ -227,6 +228,29 @@ void sum_rows(Index count, Index width, Address rows, Address ids, Index symbols
     chosen_set().sum_rows(job);
 }
 
+// `arrays`: six numbers for each parameter, in the order of recurra.kernels.update.
+nb::tuple update(int rule, const std::vector<Index>& arrays, const std::vector<double>& decays,
+                 double rate, double momentum_decay, double squares_decay, double epsilon,
+                 double clip_value, double clip_norm, int threads) {
+    std::vector<Parameter> parameters;
+    parameters.reserve(decays.size());
+    for (std::size_t i = 0; i < decays.size(); ++i) {
+        const auto array = [&](std::size_t which) {
+            return at<float>((Address)arrays.at(6 * i + which));
+        };
+        parameters.push_back({array(0), array(1), array(2), array(3), array(4),
+                              arrays.at(6 * i + 5), decays[i]});
+    }
+    Update job{static_cast<Rule>(rule), parameters.data(), (Index)parameters.size(), rate,
+               momentum_decay, squares_decay, epsilon, clip_value, clip_norm,
+               std::max(threads, 1), 0, false};
+    {
+        nb::gil_scoped_release released;
+        chosen_set().update(job);
+    }
+    return nb::make_tuple(job.norm, job.cut);
+}
+
 // The numbers that NetworkLoss begins with, in its order; `tied` makes the embedding's gradient the
 // projection's.
 NetworkLoss read_network(Reader& from) {
@@ -297,6 +321,7 @@ NB_MODULE(_native, module) {
     module.def("apply", apply);
     module.def("nats", nats);
     module.def("sum_rows", sum_rows);
+    module.def("update", update);
     module.def("network_loss", network_loss);
     module.def("network_room", network_room);
     nb::class_<Sampler>(module, "Sampler").def("run", run_sampler);

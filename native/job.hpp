@@ -75,6 +75,7 @@ struct Backward : Shape {
 
 struct Nats;     // step.hpp
 struct RowSums;  // step.hpp
+struct Update;   // update.hpp
 struct NetworkLoss;  // network.hpp
 
 // One instruction set's code.
@@ -86,6 +87,7 @@ struct Set {
     void (*apply)(int function, const float* x, float* out, Index n);
     void (*nats)(const Nats&);
     void (*sum_rows)(const RowSums&);
+    void (*update)(Update&);
     void (*network_loss)(NetworkLoss&);
     Index (*network_room)(const NetworkLoss&);  // floats that a call needs beside its arrays
 };

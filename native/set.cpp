@@ -12,6 +12,7 @@ namespace recurra::RECURRA_SET {
 
 void nats(const Nats&);         // step.cpp
 void sum_rows(const RowSums&);  // step.cpp
+void update(Update&);           // update.cpp
 void network_loss(NetworkLoss&);         // network.cpp
 Index network_room(const NetworkLoss&);  // network.cpp
 
@@ -49,6 +50,6 @@ void apply(int function, const float* x, float* out, Index n) {
 
 extern const Set set;
 const Set set{RECURRA_TEXT(RECURRA_SET), forward_of, backward_of, apply, nats, sum_rows,
-              network_loss, network_room};
+              update, network_loss, network_room};
 
 }  // namespace recurra::RECURRA_SET

@@ -78,6 +78,17 @@ inline Vec at_least(Vec x, float low) {
 #endif
 }
 
+inline Vec sqrt(Vec x) {
+#if defined(__AVX512F__)
+    return (Vec)_mm512_maskz_sqrt_ps((__mmask16)-1, (__m512)x);
+#elif defined(__AVX2__)
+    return (Vec)_mm256_sqrt_ps((__m256)x);
+#else
+    for (int lane = 0; lane < lanes; ++lane) x[lane] = __builtin_sqrtf(x[lane]);
+    return x;
+#endif
+}
+
 // 1 / x within 1 ulp, for x in [1, 2^126); exact for powers of two.
 inline Vec reciprocal(Vec x) {
 #if defined(__AVX512F__)

@@ -8,7 +8,7 @@
 int main() {
     std::printf("%s\n", recurra::chosen_set().name);
     const int failed = check::math() + check::sequences() + check::together() + check::samplers() +
-                       check::networks();
+                       check::updates() + check::networks();
     std::printf(failed ? "%d checks failed\n" : "every check passed\n", failed);
     return failed ? 1 : 0;
 }

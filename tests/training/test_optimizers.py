@@ -158,11 +158,27 @@ def test_state_of_another_model_is_refused(key: str, shape: tuple[int, ...]) -> 
     model = TwoWeights()
     optimizer = optimizers.build(_settings("adam"), model)
     with pytest.raises(RunError, match=f"state of adam does not fit the model: {key}"):
-        optimizers.restore(optimizer, "adam", model, {key: torch.zeros(shape)})
+        optimizers.restore(optimizer, "adam", model, {key: torch.zeros(shape, dtype=torch.float64)})
 
 
 def test_state_that_lacks_a_part_is_refused() -> None:
     model = TwoWeights()
     optimizer = optimizers.build(_settings("adam"), model)
     with pytest.raises(RunError, match="state of adam is incomplete for bias"):
-        optimizers.restore(optimizer, "adam", model, {"bias/exp_avg": torch.zeros(3)})
+        optimizers.restore(
+            optimizer, "adam", model, {"bias/exp_avg": torch.zeros(3, dtype=torch.float64)}
+        )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("bias/exp_avg", torch.zeros(3)),
+        ("bias/step", torch.zeros((), dtype=torch.int64)),
+    ],
+)
+def test_state_of_another_type_is_refused(key: str, value: torch.Tensor) -> None:
+    model = TwoWeights()
+    optimizer = optimizers.build(_settings("adam"), model)
+    with pytest.raises(RunError, match=f"state of adam does not fit the model: {key}"):
+        optimizers.restore(optimizer, "adam", model, {key: value})

@@ -2,9 +2,9 @@
 training step needs beside its layers, and a whole network that draws symbols.
 
 Arrays in and out, of NumPy or of torch on the CPU, float32 and C-contiguous; nothing is allocated,
-and the number of threads is an argument. `run_forward` and `run_backward` take addresses unchecked,
-and make x_gates and the weights' gradients too where asked. No torch here, no autograd (that is
-`recurra.fused`). The C++ is in `native/`; docs/kernels.md explains it.
+and the number of threads is an argument. `run_forward`, `run_backward` and `update` take addresses
+unchecked; the first two make x_gates and the weights' gradients too where asked. No torch here, no
+autograd (that is `recurra.fused`). The C++ is in `native/`; docs/kernels.md explains it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from recurra.kernels._network import NetworkArrays, NetworkSize, network_room, r
 from recurra.kernels._sampler import Sampler
 from recurra.kernels._sequence import backward, forward
 from recurra.kernels._step import NOT_COUNTED, nats, sum_rows
+from recurra.kernels._update import RULES, update
 
 __all__ = [
     "NOT_COUNTED",
+    "RULES",
     "Backward",
     "Forward",
     "InstructionSets",
@@ -42,5 +44,6 @@ __all__ = [
     "sigmoid",
     "sum_rows",
     "tanh",
+    "update",
     "why_missing",
 ]

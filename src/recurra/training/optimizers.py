@@ -1,12 +1,12 @@
 """Torch's optimizers built from the settings, and their state as named tensors and JSON values.
 
-The step size is set before every step by `schedules.py`; clipping is `clipping.py`'s.
+The step size is set before every step by `schedules.py`; `update.py` clips and makes the step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,13 +18,21 @@ from recurra.training.settings import Training
 RMSPROP_DECAY = 0.95  # of the mean square; char-rnn's value (torch's default is 0.99)
 ADAGRAD_EPSILON = 1e-8  # inside the square root, as in the lecture: g / sqrt(sum g² + 1e-8)
 
-# What each keeps of a parameter, once it has had a gradient.
-_STATE = {
-    "adam": {"step", "exp_avg", "exp_avg_sq"},
-    "adamw": {"step", "exp_avg", "exp_avg_sq"},
-    "adagrad": {"step", "sum"},
-    "rmsprop": {"step", "square_avg"},
-    "sgd": {"momentum_buffer"},
+
+class Kept(NamedTuple):
+    """Torch's names for what an optimizer keeps of a parameter that has had a gradient."""
+
+    momentum: str | None  # of gradients, a sum or mean
+    squares: str | None  # of their squares, a sum or mean
+    step: str | None = "step"  # a single float32: updates so far
+
+
+KEPT = {
+    "adam": Kept("exp_avg", "exp_avg_sq"),
+    "adamw": Kept("exp_avg", "exp_avg_sq"),
+    "adagrad": Kept(None, "sum"),
+    "rmsprop": Kept(None, "square_avg"),
+    "sgd": Kept("momentum_buffer", None, None),
 }
 
 
@@ -43,7 +51,8 @@ def build(training: Training, model: nn.Module) -> Optimizer:
         if group
     ]
     rate = training.learning_rate
-    # One pass over the memory instead of eight; on CUDA torch has a default of its own.
+    # Where `update.py` leaves a step to torch: one pass over the memory instead of eight. On CUDA
+    # torch has a default of its own.
     fused = all(parameter.is_cpu for parameter in parameters) or None
     if training.optimizer == "sgd":
         return SGD(groups, lr=rate, momentum=training.momentum, fused=fused)
@@ -61,6 +70,19 @@ def set_rate(optimizer: Optimizer, rate: float) -> None:
     """Makes `rate` the learning rate of the next step."""
     for group in optimizer.param_groups:
         group["lr"] = rate
+
+
+def gradients(optimizer: Optimizer) -> list[Tensor]:
+    """Those of all parameters that have one."""
+    found = (item.grad for group in optimizer.param_groups for item in group["params"])
+    return [gradient for gradient in found if gradient is not None]
+
+
+def clear_gradients(optimizer: Optimizer) -> None:
+    """Leaves no parameter a gradient, without the hooks of torch's own `zero_grad`."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None
 
 
 def state_tensors(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:
@@ -85,13 +107,14 @@ def restore(
         scalar = what == "step"
         if (
             name not in parameters
-            or what not in _STATE[kind]
+            or what not in KEPT[kind]
             or tensor.shape != (torch.Size() if scalar else parameters[name].shape)
+            or tensor.dtype != (torch.float32 if scalar else parameters[name].dtype)
         ):
             raise RunError(f"the saved state of {kind} does not fit the model: {key}.")
         found.setdefault(name, {})[what] = tensor
     for name, values in found.items():
-        if set(values) != _STATE[kind]:
+        if set(values) != set(filter(None, KEPT[kind])):
             raise RunError(f"the saved state of {kind} is incomplete for {name}.")
     names = {id(parameter): name for name, parameter in parameters.items()}
     ordered = [

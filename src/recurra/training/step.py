@@ -10,11 +10,12 @@ from torch import Tensor
 
 from recurra.errors import DivergedError
 from recurra.training import guard, optimizers, trees
-from recurra.training.clipping import Clipped, clip
+from recurra.training.clipping import Clipped
 from recurra.training.meters import smooth
 from recurra.training.precision import SMALLEST_SCALE
 from recurra.training.resume import Live
 from recurra.training.settings import Training
+from recurra.training.update import update
 
 
 class Stepped(NamedTuple):
@@ -32,7 +33,7 @@ def take(task: Any, live: Live, training: Training, rate: float, device: torch.d
     Raises DivergedError, with the model as it was, where loss or gradient are not finite.
     """
     state, step = live.state, live.state.step + 1
-    live.optimizer.zero_grad(set_to_none=True)
+    optimizers.clear_gradients(live.optimizer)
     generator = torch.Generator(device)
     total_nats, tokens, first = 0.0, 0, 0
     carried = live.carried
@@ -78,16 +79,15 @@ def _add(
 def _update(live: Live, training: Training, step: int, rate: float, batches: float) -> Clipped:
     """Clips the gradients, summed over so many batches, and moves the weights."""
     live.precision.unscale(live.optimizer)
-    trained = [item for group in live.optimizer.param_groups for item in group["params"]]
-    gradients = [item.grad for item in trained if item.grad is not None]
     if batches != 1:
-        for gradient in gradients:
+        for gradient in optimizers.gradients(live.optimizer):
             gradient.div_(batches)
-    clipped = clip(gradients, training.clip_norm, training.clip_value)
+    optimizers.set_rate(live.optimizer, rate)
+    clipped = update(
+        live.optimizer, live.kind, live.precision, training.clip_norm, training.clip_value
+    )
     if live.precision.scaler is None:
         guard.check_gradient(training, step, clipped.norm, rate)
-    optimizers.set_rate(live.optimizer, rate)
-    live.precision.step(live.optimizer)
     if live.precision.exhausted:
         raise DivergedError(
             f"training stands still: float16 overflows at step {step}, at every loss scale down to "
