@@ -92,7 +92,7 @@ def _comparison(setting: Setting) -> Comparison:
     alive, task = live(model, training, streams), lm.LanguageModelTask()
 
     def ours() -> float:
-        return step.take(task, alive, training, rate, CPU).loss_nats
+        return step.take(task, alive, training, rate).loss_nats
 
     losses = {"losses": [ours() for _ in range(CHECKED)]}
     expected = {"losses": [plain.step() for _ in range(CHECKED)]}

@@ -65,6 +65,12 @@ class LanguageModel(nn.Module):
         self.projection["bias"] = nn.Parameter(torch.zeros(vocab_size))
         self._whole = WholeLoss(self.recurrent, settings, self.embedding, self.projection)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        where: torch.device = self.projection["bias"].device
+        return where
+
     def forward(
         self,
         ids: Tensor,

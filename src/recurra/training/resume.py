@@ -45,6 +45,11 @@ class Live:
     best: Weights | None = None  # as validated best; None before the first validation
 
     @cached_property
+    def generator(self) -> torch.Generator:
+        """Dropout's, seeded anew for every batch."""
+        return torch.Generator(self.parameters[0].device)
+
+    @cached_property
     def parameters(self) -> list[nn.Parameter]:
         """The model's, which the optimizer has."""
         return list(self.model.parameters())

@@ -202,7 +202,7 @@ class Session:
         """The step itself; RunError where a carried state from a file does not fit the model."""
         carried_from, self.carried_from = self.carried_from, None
         try:
-            return step.take(self.task, self.live, self.training, rate, self.device)
+            return step.take(self.task, self.live, self.training, rate)
         except _MISFITS as error:
             if carried_from is None:
                 raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from recurra.errors import DivergedError
@@ -26,15 +25,14 @@ class Stepped(NamedTuple):
     grad_norm: float  # before clipping
 
 
-def take(task: Any, live: Live, training: Training, rate: float, device: torch.device) -> Stepped:
+def take(task: Any, live: Live, training: Training, rate: float) -> Stepped:
     """Takes the step after `live.state.step`, and counts it there.
 
     Each batch gets its dropout from a generator of its own, seeded by the batch's number alone.
     Raises DivergedError, with the model as it was, where loss or gradient are not finite.
     """
     state, step = live.state, live.state.step + 1
-    optimizers.clear_gradients(live.optimizer)
-    generator = torch.Generator(device)
+    generator = live.generator
     total_nats, tokens, first = 0.0, 0, 0
     carried = live.carried
     for index in range(training.accumulate):
@@ -46,13 +44,15 @@ def take(task: Any, live: Live, training: Training, rate: float, device: torch.d
         carried = trees.detached(loss.carried)
         nats = float(loss.mean_nats.detach())
         first = first or loss.tokens
-        # A batch counts by its tokens, relative to the first so that half precision can hold it.
-        if loss.gradients is None:
-            live.precision.backward(loss.mean_nats * (loss.tokens / first))
-        else:
-            _add(live.parameters, loss.gradients, loss.tokens / first, training.accumulate > 1)
         total_nats += nats * loss.tokens
         tokens += loss.tokens
+        # A batch counts by its tokens, relative to the first so that half precision can hold it.
+        if loss.gradients is not None:
+            _add(live.parameters, loss.gradients, loss.tokens / first, index, training.accumulate)
+            continue
+        if index == 0:
+            optimizers.clear_gradients(live.optimizer)
+        live.precision.backward(loss.mean_nats * (loss.tokens / first))
     loss_nats = total_nats / tokens
     first_nats = loss_nats if state.first_nats is None else state.first_nats
     smoothed = smooth(state.smooth_nats, loss_nats, step)
@@ -66,14 +66,16 @@ def take(task: Any, live: Live, training: Training, rate: float, device: torch.d
 
 
 def _add(
-    parameters: Sequence[Tensor], gradients: Sequence[Tensor], weight: float, lasting: bool
+    parameters: Sequence[Tensor], gradients: Sequence[Tensor], weight: float, index: int, count: int
 ) -> None:
-    """What `backward` does with them; `lasting` where the next loss comes before the update."""
+    """Adds those of batch `index` of `count`, as `backward` would; the first batch's replace."""
     for parameter, gradient in zip(parameters, gradients, strict=True):
-        if parameter.grad is not None:
-            parameter.grad.add_(gradient, alpha=weight)
-        else:
-            parameter.grad = gradient * weight if lasting else gradient
+        if index:
+            parameter.grad.add_(gradient, alpha=weight)  # type: ignore[union-attr]
+        elif count > 1:  # the next loss has them overwritten
+            parameter.grad = gradient * weight
+        elif parameter.grad is not gradient:
+            parameter.grad = gradient
 
 
 def _update(live: Live, training: Training, step: int, rate: float, batches: float) -> Clipped:

@@ -68,13 +68,11 @@ class LanguageModelTask:
     def loss(
         self, model: nn.Module, batch: Any, carried: Any, generator: torch.Generator | None
     ) -> Loss:
-        device = next(model.parameters()).device
-        window = cast(Window, batch)
-        inputs, targets = (
-            torch.from_numpy(ids).to(device) for ids in (window.inputs, window.targets)
-        )
+        network, window = cast(LanguageModel, model), cast(Window, batch)
+        device = network.device
+        inputs = torch.from_numpy(window.inputs).to(device)
+        targets = torch.from_numpy(window.targets).to(device)
         before = None if window.first else carried
-        network = cast(LanguageModel, model)
         made = network.training_nats(inputs, targets, state=before, generator=generator)
         return Loss(made.mean_nats, targets.numel(), made.state, made.gradients)
 
