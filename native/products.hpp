@@ -93,13 +93,13 @@ inline void multiply(const Panels& w, Block& block, Index columns) {
     block.count = 0;
 }
 
-// to[r] (+)= Σ_k a[k][r] * panel[k], `left` columns or as many as the panel has
+// to[r] = Σ_k a[k][r] * panel[k], `left` columns or as many as the panel has
 template <int R, int C>
 __attribute__((noinline)) void outer(const float* a, Index depth, const float* panel, float* to,
-                                     Index stride, Index left, bool adds) {
+                                     Index stride, Index left) {
     Vec acc[R][C] = {};
     add_terms(acc, depth, panel, [&](int r, Index k) { return a[k * R + r]; });
-    put(acc, adds, left - (C - 1) * lanes, [&](int r) { return to + r * stride; });
+    put(acc, false, left - (C - 1) * lanes, [&](int r) { return to + r * stride; });
 }
 
 // Some tokens' rows, and whether sums over them begin or go on.
@@ -159,6 +159,7 @@ inline void add_panel(const Chunk& chunk, const Sum& sum, Index first, Index row
             const Index at = n + c * lanes;
             store(room.panel() + (k * C + c) * lanes, load(sum.b[k] + at, sum.columns - at));
         }
+    alignas(64) float sums[Room::most * C * lanes];
     const Index blocks = blocks_of(rows);
     for (Index block = 0; block < blocks; ++block) {
         const Index from = rows * block / blocks, to = rows * (block + 1) / blocks;
@@ -166,9 +167,19 @@ inline void add_panel(const Chunk& chunk, const Sum& sum, Index first, Index row
         for (Index m = from; m < to && !chunk.begins; ++m)
             for (int c = 0; c < C; ++c) fetch(place + (m - from) * sum.columns + c * lanes);
         as_constant<Room::most>((int)(to - from), [&](auto high) {
-            outer<high, C>(room.stripe + from * chunk.count, chunk.count, panel, place,
-                           sum.columns, sum.columns - n, !chunk.begins);
+            const float* stripe = room.stripe + from * chunk.count;
+            if (chunk.begins)
+                return outer<high, C>(stripe, chunk.count, panel, place, sum.columns,
+                                      sum.columns - n);
+            outer<high, C>(stripe, chunk.count, panel, sums, C * lanes, C * lanes);
         });
+        const float* one = sums;
+        for (Index m = from; m < to && !chunk.begins; ++m, place += sum.columns)
+            for (int c = 0; c < C; ++c, one += lanes) {
+                const Index left = sum.columns - n - c * lanes;
+                float* at = place + c * lanes;
+                store(at, load(at, left) + load(one), left);
+            }
     }
 }
 
