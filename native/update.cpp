@@ -10,6 +10,8 @@
 namespace recurra::RECURRA_SET {
 namespace {
 
+// A gradient's square would be infinite in the optimizers' float32 state, and stay so.
+constexpr double too_long = 1.8e19;
 constexpr Index worth_a_team = 30000;  // numbers: some 10 µs of one core
 constexpr Index block = 4096;          // numbers of a parameter in one sum, and in one thread's hand
 
@@ -196,7 +198,8 @@ void update(Shared& all, const Part& part) {
         cut_sum += all.cut_sums[number];
         largest = found.largest > largest ? found.largest : largest;
     }
-    const double norm = ::sqrt(sum), length = ::sqrt(cut_sum);
+    const double exact = ::sqrt(sum), length = ::sqrt(cut_sum);
+    const double norm = exact >= too_long ? HUGE_VAL : exact;
     const bool finite = norm < HUGE_VAL, scaled = length > job.clip_norm;
     if (!part.index) {
         job.norm = norm;

@@ -62,8 +62,8 @@ class Loss:
     mean_nats: Tensor  # the scalar to differentiate: nats a prediction, averaged over the batch
     tokens: int  # how many predictions that mean is over; the task's `unit` says of what
     carried: Any = None  # state for the next batch: None or a (nested) tuple of detached tensors
-    # of mean_nats by model.parameters(), where they came with it: then it has no history. Good
-    # until the next loss
+    # of mean_nats by model.parameters(), all of them, where they came with it: then it has no
+    # history. Good until the next loss; not for a loss that a scale is multiplied with
     gradients: list[Tensor] | None = None
 
 

@@ -206,13 +206,17 @@ def test_a_norm_that_is_not_finite_changes_nothing(rule: str, bad: float) -> Non
             assert np.array_equal(one, other)
 
 
-def test_the_norm_does_not_overflow_where_squares_do() -> None:
-    moved = Moved(Case("sgd", 0.0, 5.0, None), sizes=(2,))
-    weight = moved.weights[0].astype(np.float64)
-    norm, cut = moved.step([np.array([3e30, -4e30], np.float32)], threads=1)
-    assert norm == pytest.approx(5e30, rel=1e-7)  # float32 of 3e30
-    assert cut
-    np.testing.assert_allclose(moved.weights[0], weight - RATE * np.array([3, -4]), atol=3e-7)
+def test_gradients_whose_squares_float32_cannot_hold_are_not_finite_as_for_torchs_norm() -> None:
+    for large, finite in ((3e18, True), (3e30, False)):
+        moved = Moved(Case("adagrad", 0.0, None, None), sizes=(2,))
+        before = [array.copy() for array in moved.arrays()]
+        gradient = np.array([large, -large], np.float32)
+        norm, _ = moved.step([gradient], threads=1)
+        torchs = torch.linalg.vector_norm(torch.from_numpy(gradient))
+        assert np.isfinite(norm) == bool(torch.isfinite(torchs)) == finite
+        assert all(np.isfinite(array).all() for array in moved.arrays())
+        same = [np.array_equal(*pair) for pair in zip(moved.arrays(), before, strict=True)]
+        assert all(same) is not finite
 
 
 def test_denormal_numbers_in_the_state_count_as_zero() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.nn.modules.module import register_module_forward_hook
 
 from recurra import kernels
 from recurra.errors import ShapeError
@@ -88,18 +93,115 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(settings: dict[str, Any
         assert all(torch.equal(*pair) for pair in zip(found[0], other, strict=True))
 
 
-@pytest.mark.parametrize("seen", ["module hook", "tensor hook"])
-def test_a_hook_sees_what_it_was_put_there_for(seen: str) -> None:
+HOOKS: dict[str, Callable[[LanguageModel, Callable[..., None]], Any]] = {
+    "of a layer": lambda model, seen: model.recurrent.layers(1)[0].register_forward_hook(seen),
+    "of a part": lambda model, seen: model.dropout.register_forward_hook(seen),
+    "of a gradient": lambda model, seen: model.projection["bias"].register_hook(seen),
+    "of a gradient that is there": lambda model, seen: model.projection[
+        "bias"
+    ].register_post_accumulate_grad_hook(seen),
+    "of everything": lambda _, seen: register_module_forward_hook(seen),
+}
+
+
+@pytest.mark.parametrize("put", HOOKS.values(), ids=HOOKS.keys())
+def test_a_hook_sees_what_it_was_put_there_for(
+    put: Callable[[LanguageModel, Callable[..., None]], Any],
+) -> None:
     model, calls = built(num_layers=2), []
-    if seen == "module hook":
-        model.recurrent.layers(1)[0].register_forward_hook(lambda *_: calls.append(1))
-    else:
-        hooked = next(model.parameters())
-        hooked.register_hook(lambda _: calls.append(1))  # type: ignore[no-untyped-call]
+    hook = put(model, lambda *_: calls.append(1))
+    try:
+        ids, targets = text()[0]
+        made = model.training_nats(ids, targets)
+        made.mean_nats.backward()  # type: ignore[no-untyped-call]
+    finally:
+        hook.remove()
+    assert calls
+
+
+def test_ids_of_another_type_are_read_as_what_they_are() -> None:
+    (ids, targets), model = text()[0], built()
+    expected = model.training_nats(ids, targets).mean_nats
+    found = model.training_nats(ids.int(), targets).mean_nats
+    torch.testing.assert_close(found.detach(), expected, rtol=0, atol=1e-5)  # float32
+
+
+def test_torchs_defaults_do_not_reach_the_kernels() -> None:
+    (ids, targets), model = text()[0], built()
+    expected = model.training_nats(ids, targets)
+    for default in (torch.float64, torch.float16):
+        torch.set_default_dtype(default)
+        try:
+            made = copy.deepcopy(model).training_nats(ids, targets)
+        finally:
+            torch.set_default_dtype(torch.float32)
+        assert made.state[0].hidden.dtype is torch.float32
+        assert torch.equal(made.state[0].hidden, expected.state[0].hidden)
+
+
+def test_a_copy_takes_no_memory_along_and_goes_its_own_way() -> None:
+    (ids, targets), model = text()[0], built()
+    first = model.training_nats(ids, targets)
+    twin = pickle.loads(pickle.dumps(model))
+    sizes = [len(pickle.dumps(one)) for one in (built(), model)]
+    assert abs(sizes[0] - sizes[1]) < 100
+    with torch.no_grad():
+        twin.projection["bias"][0] += 1
+    assert first.gradients is not None
+    kept = [one.clone() for one in first.gradients]
+    twin.training_nats(ids, targets)
+    assert all(torch.equal(*pair) for pair in zip(first.gradients, kept, strict=True))
+
+
+def test_a_part_that_is_replaced_is_the_one_that_counts() -> None:
+    (ids, targets), model = text()[0], built()
+    model.projection = torch.nn.ParameterDict(
+        {"weight": torch.zeros(V, 20), "bias": torch.zeros(V)}
+    )
+    # of V symbols that are equally likely each takes ln V
+    found = model.training_nats(ids, targets).mean_nats.detach()
+    assert float(found) == pytest.approx(np.log(V))
+
+
+def test_a_model_that_was_cast_and_cast_back_has_right_gradients() -> None:
+    (ids, targets), model = text()[0], built()
+    expected = model.training_nats(ids, targets).gradients
+    assert expected is not None
+    kept = [one.clone() for one in expected]
+    for weight, gradient in zip(model.parameters(), expected, strict=True):
+        weight.grad = gradient
+    model.double()
+    for weight in model.parameters():
+        weight.grad = None
+    found = model.float().training_nats(ids, targets).gradients
+    assert found is not None
+    assert all(torch.equal(*pair) for pair in zip(found, kept, strict=True))
+
+
+def test_two_threads_may_ask_one_model() -> None:
+    model, texts = built(), text(8)
+    expected = [float(model.training_nats(ids, targets).mean_nats) for ids, targets in texts]
+
+    def again(index: int) -> float:
+        ids, targets = texts[index % 8]
+        return float(model.training_nats(ids, targets).mean_nats)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(again, range(160)))
+    assert found == expected * 20
+
+
+def test_no_step_at_all_is_an_error() -> None:
+    with pytest.raises(ShapeError, match="at least one step"):
+        built().training_nats(torch.zeros(0, B, dtype=torch.int64), torch.zeros(0, B).long())
+
+
+def test_dropout_counts_in_whatever_part_is_in_training() -> None:
+    model = built(dropout=0.5)
+    model.recurrent.eval()
     ids, targets = text()[0]
-    made = model.training_nats(ids, targets)
-    made.mean_nats.backward()  # type: ignore[no-untyped-call]
-    assert calls == [1]
+    assert model.training_nats(ids, targets, generator=torch.Generator()).gradients is None
+    assert model.eval().training_nats(ids, targets).gradients is not None
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """A layer on torch as one autograd node over the native kernels, in one direction or both.
 
 Which layers come here is `takes`; all others go through the loop of `step` in `layers/`. The node
-is in `_node.py`.
+is in `_node.py`; `_network.py` has a whole language model's loss without any.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """A language model's loss and all its gradients in one native call, without autograd.
 
 What stands between the native calls of layers, projection and loss, Python, autograd's nodes and
-torch's operations on a small table, is 2 to 3 of the 12 ms of a training step of two layers of 128
-units and nine tenths of one of 100 units and one sequence. docs/kernels.md tells the whole.
+torch's operations on a small table, was 2 to 3 of the 12 ms of a training step of two layers of
+128 units, and most of one of 100 units and one sequence. docs/kernels.md tells the whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import local
 from typing import NamedTuple
 
 import torch
@@ -28,17 +29,22 @@ class Places(NamedTuple):
 
 
 class NetworkLoss:
-    """The loss of one network at windows of one size after another.
+    """The loss of one network, window after window of any size.
 
-    Memory for the largest window is kept, and the gradients: those of a call are good until the
-    next.
+    Each thread keeps memory for its largest window, and its gradients: those of a call are good
+    until the thread's next. Copies and pickles are without.
     """
 
     def __init__(self, kind: kernels.Kind, places: Places) -> None:
         self._kind = kind
         self._places = places
-        self._room = torch.empty(0)
-        self.gradients: list[Tensor] = []
+        self._kept = _Kept()
+
+    def __getstate__(self) -> tuple[kernels.Kind, Places]:
+        return self._kind, self._places
+
+    def __setstate__(self, state: tuple[kernels.Kind, Places]) -> None:
+        self.__init__(*state)  # type: ignore[misc]
 
     def __call__(
         self,
@@ -46,16 +52,15 @@ class NetworkLoss:
         ids: Tensor,
         targets: Tensor,
         state: Sequence[Sequence[Tensor]] | None,
-    ) -> tuple[float, list[list[Tensor]]]:
-        """(the mean of −ln p(target), each layer's fields after); `gradients` has the gradients.
+    ) -> tuple[float, list[list[Tensor]], list[Tensor]]:
+        """(the mean of −ln p(target), each layer's fields after, the weights' gradients).
 
-        weights: contiguous, float32, of the same shapes at every call; ids (T, B) and targets
-        (T·B,), int64 and contiguous, targets −1 where they do not count; state: each layer's
-        fields (B, H), None: zeros. NaN where no target counts. Raises IndexError for an id or
-        target that is no symbol.
+        weights: contiguous, float32 on the CPU, of the shapes that the places say, and of the same
+        at every call; ids (T, B) and targets (T·B,), int64 and contiguous on the CPU, targets −1
+        where they do not count; state: each layer's fields (B, H), None: zeros. NaN where no target
+        counts. Raises IndexError for an id or target that is no symbol.
         """
-        if not self.gradients:
-            self.gradients = [torch.empty_like(one) for one in weights]
+        gradients = self._gradients_for(weights)
         kind, places = self._kind, self._places
         (steps, batch), (symbols, hidden) = ids.shape, weights[places.projection].shape
         width = 0 if places.embedding is None else weights[places.embedding].shape[1]
@@ -63,7 +68,7 @@ class NetworkLoss:
             kind.code, steps, batch, symbols, width, hidden, len(places.layers)
         )
         at = [one.data_ptr() for one in weights]
-        to = [one.data_ptr() for one in self.gradients]
+        to = [one.data_ptr() for one in gradients]
         arrays = kernels.NetworkArrays(
             ids.data_ptr(),
             targets.data_ptr(),
@@ -79,18 +84,43 @@ class NetworkLoss:
         after = []
         layers: list[int] = []
         for depth, own in enumerate(places.layers):
-            final = [torch.empty(batch, hidden) for _ in range(kind.fields)]
+            final = [_floats(batch, hidden) for _ in range(kind.fields)]
             after.append(final)
             layers += [0 if place is None else at[place] for place in own]
             layers += [0 if place is None else to[place] for place in own]
             for fields in (before[depth] if state else [], final):
                 layers += [*(one.data_ptr() for one in fields), 0, 0][:2]
         threads = torch.get_num_threads()
-        return kernels.run_network_loss(size, arrays, tuple(layers), threads), after
+        nats = kernels.run_network_loss(size, arrays, tuple(layers), threads)
+        return nats, after, list(gradients)
+
+    def _gradients_for(self, weights: Sequence[Tensor]) -> list[Tensor]:
+        """Room for them. What is there may have been a parameter's, and moved or cast with it."""
+        kept = self._kept.gradients
+        for one in kept:
+            if one.dtype is not torch.float32 or not one.is_cpu:
+                kept = []
+                break
+        if not kept:
+            kept = self._kept.gradients = [_floats(*one.shape) for one in weights]
+        return kept
 
     def _room_for(self, size: kernels.NetworkSize, *, tied: bool) -> int:
         """The address of as much memory as a call needs."""
         needed = kernels.network_room(size, tied=tied) + ALIGNED
-        if self._room.numel() < needed:
-            self._room = torch.empty(needed)
-        return -(-self._room.data_ptr() // 64) * 64
+        if self._kept.room.numel() < needed:
+            self._kept.room = _floats(needed)
+        return -(-self._kept.room.data_ptr() // 64) * 64
+
+
+class _Kept(local):
+    """A thread's memory."""
+
+    def __init__(self) -> None:
+        self.room = _floats(0)
+        self.gradients: list[Tensor] = []
+
+
+def _floats(*shape: int) -> Tensor:
+    """Whatever is there, where the kernels can write: torch's defaults may be others."""
+    return torch.empty(shape, dtype=torch.float32, device="cpu")

@@ -2,9 +2,10 @@
 training step needs beside its layers, and a whole network that draws symbols.
 
 Arrays in and out, of NumPy or of torch on the CPU, float32 and C-contiguous; nothing is allocated,
-and the number of threads is an argument. `run_forward`, `run_backward` and `update` take addresses
-unchecked; the first two make x_gates and the weights' gradients too where asked. No torch here, no
-autograd (that is `recurra.fused`). The C++ is in `native/`; docs/kernels.md explains it.
+and the number of threads is an argument. `run_forward`, `run_backward`, `run_network_loss` and
+`update` take addresses unchecked; the first two make x_gates and the weights' gradients too where
+asked. No torch here, no autograd (that is `recurra.fused`). The C++ is in `native/`;
+docs/kernels.md explains it.
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ def update(
     Cuts every gradient's element to ±clip_value, then scales all to the norm clip_norm, and moves
     the weights by torch.optim's formula of one of `RULES`, each with its weight decay. The
     gradients are read only: what was cut is nowhere written. Where the norm is not finite, nothing
-    is changed. The bits do not depend on `threads`.
+    is changed; one whose square float32 cannot hold is infinite. The bits do not depend on
+    `threads`.
 
     parameters: six numbers each, five addresses of float32 arrays that do not overlap, unchecked,
     and how many numbers they have: weight, gradient, the momentum or mean of gradients (sgd, adam,

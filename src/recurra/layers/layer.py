@@ -95,9 +95,9 @@ class Layer(nn.Module):
     ) -> tuple[Tensor, CellState]:
         """What `forward` gives for `embedding[ids]`, or for one-hot input if that is None."""
         weights = self.dropped_weights(generator)
-        return self._run(weights, state, lengths, **self.source(ids, embedding, weights))
+        return self._run(weights, state, lengths, **self._source(ids, embedding, weights))
 
-    def source(self, ids: Tensor, embedding: Tensor | None, weights: Weights) -> dict[str, Tensor]:
+    def _source(self, ids: Tensor, embedding: Tensor | None, weights: Weights) -> dict[str, Tensor]:
         """What `fused.layer` reads of ids (T, B): x, x_gates, or rows of a table of them.
 
         Where symbols do not outnumber ids, x_gates are rows of a (V, G·H) table.

@@ -63,7 +63,7 @@ class LanguageModel(nn.Module):
         if not settings.tied:
             self.projection["weight"] = _parameter(cells.uniform(rng, (vocab_size, hidden_size)))
         self.projection["bias"] = nn.Parameter(torch.zeros(vocab_size))
-        self._whole = WholeLoss(self.recurrent, settings, self.embedding, self.projection)
+        self._whole = WholeLoss(self, self.recurrent, settings)
 
     @property
     def device(self) -> torch.device:

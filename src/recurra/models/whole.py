@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import _has_any_global_hook
 
 from recurra import fused, kernels
 from recurra.layers.layer import Layer
@@ -33,24 +34,29 @@ class Made(NamedTuple):
 class WholeLoss:
     """The loss of one model, window after window."""
 
-    def __init__(self, stack: Stack, settings: NetworkSettings, *others: nn.ParameterDict) -> None:
-        """`others`: the embedding, empty where there is none, and the projection."""
+    def __init__(self, model: nn.Module, stack: Stack, settings: NetworkSettings) -> None:
+        """`model` has the `stack`, an embedding, empty where there is none, and a projection."""
         self._stack = stack
         self._settings = settings
-        self._modules = list(stack.modules())
-        embedding, projection = others
-        layers = [layer for depth in range(stack.num_layers) for layer in stack.layers(depth)]
-        # Where each parameter stands in its module, which may be given another one.
-        self._slots = [
-            (module._parameters, name)
-            for module in (embedding, *layers, projection)
-            for name, _ in module.named_parameters()
+        self._modules = list(model.modules())
+        # Where each part stands, which may be given another one; where each weight does.
+        self._parts = [
+            (module._modules, name, part)
+            for module in self._modules
+            for name, part in module.named_children()
         ]
-        self._symbols = len(projection["bias"])
+        self._slots = [
+            (module._parameters, name, weight.shape)
+            for module in self._modules
+            for name, weight in module.named_parameters(recurse=False)
+        ]
+        self._symbols = len(dict(model.named_parameters())["projection.bias"])
         self._run: fused.NetworkLoss | None = None
         if fused.has_kernel(stack.cell):
+            layers = [layer for depth in range(stack.num_layers) for layer in stack.layers(depth)]
             self._run = fused.NetworkLoss(
-                kernels.kind(stack.cell.name), _places(layers, bool(len(embedding)), settings.tied)
+                kernels.kind(stack.cell.name),
+                _places(layers, bool(settings.embedding_size), settings.tied),
             )
 
     def __call__(
@@ -58,43 +64,66 @@ class WholeLoss:
     ) -> Made | None:
         """The loss of ids and targets (T, B) after `state` (None: zeros), or None.
 
-        None where the kernels do not take the network, or where something stands between: dropout,
-        hooks, weights that are not trained, a learned initial state, a vocabulary of many symbols
-        that are not in the window. The gradients are good until the next call. Raises what
-        `mean_nats` raises.
+        None where the kernels do not take the network or the window, or where something stands
+        between: dropout, hooks, weights that are not trained or not the model's own, a learned
+        initial state, a vocabulary of many symbols that are not in the window. The gradients are
+        good until the thread's next call. Raises what `mean_nats` raises.
         """
-        own = [module[name] for module, name in self._slots]
+        own = [module.get(name) for module, name, _ in self._slots]
         weights = [one for one in own if one is not None]
         run = self._run
-        if run is None or len(weights) < len(own) or not self._takes(weights, ids, state):
+        if run is None or len(weights) < len(own) or not self._takes(weights, ids, targets, state):
             return None
         check_shape("ids", ids, ("T", "B"))
         wanted = counted(targets, mask, ids.shape).contiguous()
         before = None
         if state is not None:
             before = self._stack.begin((len(ids), ids.shape[1]), state, None)
-        nats, after = run(weights, ids.contiguous(), wanted, before)
+        nats, after, gradients = run(weights, ids.contiguous(), wanted, before)
         kind = self._stack.cell.State
-        return Made(torch.tensor(nats), tuple(kind(*one) for one in after), run.gradients)
+        mean = torch.tensor(nats, dtype=torch.float32, device="cpu")
+        return Made(mean, tuple(kind(*one) for one in after), gradients)
 
-    def _takes(self, weights: Sequence[Tensor], ids: Tensor, state: StackState | None) -> bool:
-        settings, stack = self._settings, self._stack
-        dropped = stack.training and (settings.dropout or settings.weight_dropout)
-        if dropped or settings.learned_state or not torch.is_grad_enabled():
+    def _takes(
+        self, weights: Sequence[Tensor], ids: Tensor, targets: Tensor, state: StackState | None
+    ) -> bool:
+        settings = self._settings
+        if settings.learned_state or not torch.is_grad_enabled() or _globally_hooked():
             return False
-        if self._symbols > max(ids.numel(), FEW):
+        if not (ids.is_cpu and targets.is_cpu) or ids.dtype is not torch.int64:
             return False
-        for one in weights:
-            if not one.requires_grad or not one.is_contiguous() or one._backward_hooks:
-                return False
+        if not ids.numel() or self._symbols > max(ids.numel(), FEW):
+            return False
+        drops = bool(settings.dropout or settings.weight_dropout)
         for part in self._modules:
-            if part._forward_hooks or part._forward_pre_hooks or part._backward_hooks:
+            if (drops and part.training) or _hooked(part):
+                return False
+        for owner, name, part in self._parts:
+            if owner.get(name) is not part:
+                return False
+        for one, (_, _, shape) in zip(weights, self._slots, strict=True):
+            if not (one.requires_grad and one.is_leaf and one.is_contiguous()):
+                return False
+            if one.shape != shape or one._backward_hooks or one._post_accumulate_grad_hooks:
                 return False
         fields = () if state is None else [one for layer in state for one in layer]
-        for one in fields:
-            if one.requires_grad:
+        for value in fields:
+            if value.requires_grad:
                 return False
         return fused.readable(*weights, *fields)
+
+
+def _globally_hooked() -> bool:
+    return bool(_has_any_global_hook())  # type: ignore[no-untyped-call]
+
+
+def _hooked(part: nn.Module) -> bool:
+    return bool(
+        part._forward_hooks
+        or part._forward_pre_hooks
+        or part._backward_hooks
+        or part._backward_pre_hooks
+    )
 
 
 def _places(layers: Sequence[Layer], embedded: bool, tied: bool) -> fused.Places:

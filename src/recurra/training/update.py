@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from recurra import kernels
 from recurra.training.clipping import Clipped, clip
-from recurra.training.optimizers import KEPT, Kept, gradients
+from recurra.training.optimizers import ADAGRAD_EPSILON, KEPT, Kept, gradients
 from recurra.training.precision import Precision
 
 
@@ -96,8 +96,10 @@ def _native(
 
 
 def _begin(optimizer: Optimizer, kept: Kept, parameter: Tensor) -> dict[str, Tensor]:
-    """What torch's optimizers begin with (but adagrad, which begins by itself)."""
+    """What the optimizers of `optimizers.build` begin with."""
     state = {name: torch.zeros_like(parameter) for name in (kept.momentum, kept.squares) if name}
+    if kept.squares == "sum":  # adagrad's
+        state["sum"] += ADAGRAD_EPSILON
     if kept.step:
         state[kept.step] = torch.zeros((), dtype=torch.float32)
     optimizer.state[parameter] = state
