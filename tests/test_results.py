@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
-from recurra.results import Evaluation, Sample, Samples, Score
+from recurra.results import Answers, Evaluation, Sample, Samples, Score
 
 SCORE = Score("ab", ("a", "b"), (math.log(2), math.log(8)), "\n")
 
@@ -61,3 +62,16 @@ def test_several_samples_show_themselves_and_what_there_is_to_say_of_them_once()
     assert str(samples) == "a<b>\n\nac"
     shown = samples._repr_html_()
     assert shown == "<pre><b>a</b>&lt;b&gt;</pre><pre><b>a</b>c</pre><p>&lt;told&gt;</p>"
+
+
+def test_a_score_names_the_share_of_tokens_that_are_unknown() -> None:
+    nats = (1.0, 2.0, 3.0, 2.0)
+    score = Score("a b c d", tuple("abcd"), nats, "\n", unknown=1)
+    assert str(score).endswith("over 4 tokens, 25% unknown: 'a b c d'")
+    assert "unknown" not in str(replace(score, unknown=0))
+
+
+def test_several_answers_show_themselves_in_a_notebook_one_after_the_other() -> None:
+    answers = Answers([Sample("a<", "b", 1.0, 0), Sample("c", "d", 1.0, 0)])
+    assert answers._repr_html_() == "<pre><b>a&lt;</b>b</pre><pre><b>c</b>d</pre>"
+    assert str(answers) == "a<b\ncd"

@@ -85,10 +85,11 @@ class Score:
         }
 
     def __str__(self) -> str:
+        unknown = f", {self.unknown / len(self.nats):.0%} unknown" if self.unknown else ""
         return (
             f"{self.total_nats:.3f} nats, {self.nats_per_token:.4f} a token "
             f"({self.bits_per_token:.4f} bits, perplexity {self.perplexity:.3f}) "
-            f"over {counted(len(self.nats), 'token')}: {self.text!r}"
+            f"over {counted(len(self.nats), 'token')}{unknown}: {self.text!r}"
         )
 
     def _repr_html_(self) -> str:
@@ -132,6 +133,16 @@ class Samples(list[Sample]):
         notes = dict.fromkeys(note for one in self for note in one.notes)
         said = "".join(f"<p>{escape(note)}</p>" for note in notes)
         return "".join(one._repr_html_() for one in self) + said
+
+
+class Answers(list[Any]):
+    """A task's answers, one an input, as a list that shows itself in a notebook."""
+
+    def __str__(self) -> str:
+        return "\n".join(str(one) for one in self)
+
+    def _repr_html_(self) -> str:
+        return "".join(one._repr_html_() for one in self)
 
 
 def counted(count: int, unit: str) -> str:

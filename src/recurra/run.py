@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra import store
-from recurra.config import updated
+from recurra.config import require, updated
 from recurra.errors import MissingExtraError
-from recurra.results import Evaluation, Sample, Samples, Score
+from recurra.results import Answers, Evaluation, Sample, Samples, Score
 from recurra.runtime import LanguageModel, sampling, scoring
 
 if TYPE_CHECKING:
@@ -143,16 +143,18 @@ class Run:
         asking = updated(task.Evaluating(), asked)
         return task.evaluate(self.folder, [str(file) for file in files], asking)
 
-    def predict(self, inputs: Sequence[Any], **asked: Any) -> list[Any]:
+    def predict(self, inputs: Sequence[Any], **asked: Any) -> Answers:
         """One answer an input: a text, or a tuple or a table of the fields of the task's Input.
 
-        `asked`: the task's flags of `predict`.
+        `asked`: the task's flags of `predict`. Raises ConfigError for one text instead of several.
         """
+        require(not isinstance(inputs, str), "inputs", inputs, "must be a list: predict([...])")
         task = task_of(self.record.task)
         from recurra.task import as_input  # behind torch, as the task is
 
         asking = updated(task.Answering(), asked)
-        return task.predict(self.folder, [as_input(task.Input, one) for one in inputs], asking)
+        given = [as_input(task.Input, one) for one in inputs]
+        return Answers(task.predict(self.folder, given, asking))
 
     def __repr__(self) -> str:
         return f"<Run {self.folder}: {self.record.task}>"

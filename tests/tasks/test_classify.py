@@ -123,6 +123,8 @@ def test_answers_do_not_depend_on_what_is_asked_beside_them(words: Path, tmp_pat
     run = recurra.train("classify", words, out=tmp_path / "run", steps=10, **SMALL)
     asked = ["vanara", "ka", "tavitavitavitavitavi", "x"]
     together = run.predict(asked)
+    with pytest.raises(ConfigError, match=r"must be a list: predict\(\[\.\.\.\]\)"):
+        run.predict("one text")
     for text, answer in zip(asked, together, strict=True):
         (alone,) = run.predict([text])
         assert [name for name, _ in alone.ranked] == [name for name, _ in answer.ranked]
