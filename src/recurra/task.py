@@ -63,7 +63,7 @@ class Loss:
     tokens: int  # how many predictions that mean is over; the task's `unit` says of what
     carried: Any = None  # state for the next batch: None or a (nested) tuple of detached tensors
     # of mean_nats by model.parameters(), all of them, where they came with it: then it has no
-    # history. Good until the next loss; not for a loss that a scale is multiplied with
+    # history, and what is carried is new. Good until the next loss; not with a loss scale
     gradients: list[Tensor] | None = None
 
 

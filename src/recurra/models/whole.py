@@ -96,7 +96,13 @@ class WholeLoss:
             return False
         drops = bool(settings.dropout or settings.weight_dropout)
         for part in self._modules:
-            if (drops and part.training) or _hooked(part):
+            if (
+                (drops and part.training)
+                or part._forward_hooks
+                or part._forward_pre_hooks
+                or part._backward_hooks
+                or part._backward_pre_hooks
+            ):
                 return False
         for owner, name, part in self._parts:
             if owner.get(name) is not part:
@@ -115,15 +121,6 @@ class WholeLoss:
 
 def _globally_hooked() -> bool:
     return bool(_has_any_global_hook())  # type: ignore[no-untyped-call]
-
-
-def _hooked(part: nn.Module) -> bool:
-    return bool(
-        part._forward_hooks
-        or part._forward_pre_hooks
-        or part._backward_hooks
-        or part._backward_pre_hooks
-    )
 
 
 def _places(layers: Sequence[Layer], embedded: bool, tied: bool) -> fused.Places:

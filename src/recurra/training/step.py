@@ -41,7 +41,8 @@ def take(task: Any, live: Live, training: Training, rate: float) -> Stepped:
         batch = live.batches.next()
         with live.precision.autocast():
             loss = task.loss(live.model, batch, carried, generator)
-        carried = trees.detached(loss.carried)
+        # What comes with gradients has no history and is nobody else's.
+        carried = trees.detached(loss.carried) if loss.gradients is None else loss.carried
         nats = float(loss.mean_nats.detach())
         first = first or loss.tokens
         total_nats += nats * loss.tokens
