@@ -1,12 +1,9 @@
-"""The loop on a task it does not know: it learns, reports, stops, keeps the best, has a card."""
+"""The loop on a task it does not know: it learns, reports, stops and keeps the best."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,42 +14,11 @@ import torch
 from torch import nn
 
 from recurra import store
-from recurra.errors import ConfigError, DivergedError, MissingExtraError, RunError
+from recurra.errors import ConfigError, DivergedError, RunError
 from recurra.task import Loss, Validation
-from recurra.training import events
-from recurra.training.settings import Training
 from recurra.training.watch import Progress, Quiet
-from tests.training.parity_task import Batch, Config, Data, Network, Parity, fit
-
-SHORT = Training(
-    steps=20, batch_size=8, learning_rate=0.02, validate_every=5, sample_every=8, save_every=1e6
-)
-
-
-class Diary(Quiet):
-    """Writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.steps: list[Progress] = []
-        self.validations: list[tuple[int, bool]] = []
-        self.samples: list[str] = []
-        self.saves: list[int] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def stepped(self, progress: Progress) -> None:
-        self.steps.append(progress)
-
-    def validated(self, progress: Progress, figures: Mapping[str, float], best: bool) -> None:
-        self.validations.append((progress.step, best))
-
-    def sampled(self, progress: Progress, text: str) -> None:
-        self.samples.append(text)
-
-    def saved(self, progress: Progress) -> None:
-        self.saves.append(progress.step)
+from tests.training.parity_task import Batch, Config, Data, Parity, fit
+from tests.training.sessions import SHORT, Diary
 
 
 def test_the_loss_falls_to_near_zero_on_eight_examples(tmp_path: Path) -> None:
@@ -262,87 +228,3 @@ def test_half_precision_on_the_cpu_is_refused_before_anything_is_written(tmp_pat
     with pytest.raises(ConfigError, match="only CUDA has it"):
         fit(tmp_path / "run", Config(training=replace(SHORT, precision="bfloat16")))
     assert not (tmp_path / "run").exists()
-
-
-def test_the_card_says_what_the_model_is_and_names_no_path_but_the_commands(
-    tmp_path: Path,
-) -> None:
-    network = Network(hidden_size=4)
-    outcome = fit(tmp_path / "run", Config(model=network, training=SHORT))
-    card = (tmp_path / "run" / "README.md").read_text()
-    # GRU: 3·4 rows of 1 + 4 weights and their biases (12, and 4 in the recurrence), then 4 + 1.
-    for words in (
-        "# run\n",
-        "- parameters: 81",
-        "- longest sequence: 5",
-        "| bits.txt | 3 | `" + "0" * 64,
-        "| hidden_size | 4 | 8 |",
-        "| steps | 20 | 60 |",
-        f"accuracy: {outcome.figures['accuracy']:.4f}",
-        "## A sample, after step 20\n\n```text\n[",
-        "recurra train parity /somewhere/bits.txt",
-        "recurra resume .",
-    ):
-        assert words in card
-    assert card.count("/somewhere") == 1
-
-
-def test_a_sample_with_a_fence_in_it_stays_in_its_fence(tmp_path: Path) -> None:
-    class Fenced(Parity):
-        def illustrate(self, model: Any, prepared: Any, rng: np.random.Generator) -> str:
-            return "```\n# not a heading"
-
-    fit(tmp_path / "run", Config(training=SHORT), task=Fenced())
-    card = (tmp_path / "run" / "README.md").read_text()
-    assert "````text\n```\n# not a heading\n````" in card
-
-
-def test_the_loss_curve_is_a_picture_whose_axis_names_what_the_task_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    figures = pytest.importorskip("matplotlib.figure")
-    drawn, save = [], figures.Figure.savefig
-
-    def saved(figure: Any, *given: Any, **options: Any) -> None:
-        drawn.append(figure.axes[0].get_ylabel())
-        save(figure, *given, **options)
-
-    monkeypatch.setattr(figures.Figure, "savefig", saved)
-    fit(tmp_path / "run", Config(training=SHORT))
-    assert (tmp_path / "run" / "loss.png").read_bytes().startswith(b"\x89PNG")
-    assert drawn == ["nats per example"]
-
-
-def test_without_matplotlib_a_note_stands_for_the_curve(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    diary = Diary()
-    fit(tmp_path / "run", Config(training=SHORT), watcher=diary)
-    assert any("no loss curve: it needs matplotlib" in note for note in diary.notes)
-    assert not (tmp_path / "run" / "loss.png").exists()
-
-
-def test_tensorboard_gets_scalars_and_samples(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
-    fit(tmp_path / "run", Config(training=replace(SHORT, tensorboard=True)))
-    written = b"".join(path.read_bytes() for path in (tmp_path / "run/tensorboard").iterdir())
-    for tag in (b"train/loss_nats", b"validation/accuracy", b"sample", b"is odd", b"is even"):
-        assert tag in written or tag in (b"is odd", b"is even")
-    assert b"is odd" in written or b"is even" in written
-
-
-def test_without_tensorboard_an_error_names_the_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard.writer", None)
-    with pytest.raises(MissingExtraError, match=r"pip install \"recurra\[tensorboard\]\""):
-        events.open_events(tmp_path, 0)
-
-
-def test_the_config_of_a_run_has_the_machine_in_it(tmp_path: Path) -> None:
-    fit(tmp_path / "run", Config(training=SHORT))
-    platform = json.loads((tmp_path / "run" / "config.json").read_text())["platform"]
-    assert platform["torch"] == torch.__version__
-    assert platform["threads"] == torch.get_num_threads()
-    assert platform["instructions"] == torch.backends.cpu.get_cpu_capability()
