@@ -1,4 +1,4 @@
-"""Short trainings, and watchers: one notes what it is told, one ends where a test wants it ended."""
+"""Short trainings, and watchers: one notes what it is told, one ends where a test wants it to."""
 
 from __future__ import annotations
 
