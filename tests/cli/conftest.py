@@ -1,4 +1,7 @@
-"""A task of two settings groups and two input fields, known to the command line in tests alone."""
+"""What the command line is tried on: a task known to it in tests alone, and a fixed model's run.
+
+The task has two settings groups and two input fields.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,11 @@ from recurra.cli import main
 from recurra.config import option, require
 from recurra.results import Evaluation
 from recurra.task import InputForm
+from recurra.text.files import describe
 from recurra.training.loop import Outcome
 from recurra.training.settings import Training
 from recurra.training.watch import Progress
+from tests.cli.fixed_model import TEXT, P, fixed_model
 
 PROGRESS = Progress(
     step=1200,
@@ -154,6 +159,15 @@ def toy_run(tmp_path: Path, calls: Calls) -> str:
     record = store.RunRecord(kind="toy", task="toy", seed=0, version="0.1.0", config={})
     (folder / store.CONFIG).write_text(json.dumps(dataclasses.asdict(record)))
     return str(folder)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> str:
+    """The folder of a model that gives each symbol the probability P has for it."""
+    data = tmp_path / "text.txt"
+    data.write_text(TEXT)
+    files = [dataclasses.asdict(describe(data))]
+    return fixed_model(tmp_path / "run", P, given=[str(data)], files=files)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The packed network: its equations in float64, its filters and draws by `decoding` and `rng`.
 
-The network of a whole run folder, text and 10,000 symbols are in tests/runtime/test_native.py.
+The network of a whole run folder, text and 10,000 symbols are in tests/runtime/test_native_text.py.
 """
 
 from __future__ import annotations

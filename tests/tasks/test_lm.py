@@ -1,10 +1,8 @@
-"""The language model task: from a text to a run that scores, samples, resumes and evaluates."""
+"""The language model task: from a text to a run that scores, samples and evaluates."""
 
 from __future__ import annotations
 
-import io
 import math
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,24 +21,7 @@ from recurra.results import Sample
 from recurra.rng import Streams
 from recurra.runtime import LanguageModel, sampling
 from recurra.tasks import load
-from recurra.training.watch import Progress, Quiet
-
-SMALL: dict[str, Any] = {
-    "hidden_size": 24,
-    "batch_size": 4,
-    "seq_len": 16,
-    "validate_every": 10,
-    "sample_every": 0,
-    "learning_rate": 0.02,
-}
-VERSE = "the cat is small\nthe dog is tall\nthe hen is red\nthe cow is fed\n"
-
-
-@pytest.fixture
-def verse(tmp_path: Path) -> Path:
-    path = tmp_path / "verse.txt"
-    path.write_text(VERSE * 40)
-    return path
+from tests.tasks.verse import SMALL, VERSE
 
 
 def test_hello_is_learned_and_argmax_from_h_prints_ello(tmp_path: Path) -> None:
@@ -121,63 +102,6 @@ def test_a_run_draws_with_int8_weights_what_the_rounded_model_draws(
     assert exact.nats != expected.nats
     (beam, *_) = run.beam("the", length=10, int8=True)
     assert beam == sampling.beam(model, "the", length=10, width=4)[0]
-
-
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"tokens": "word", "tied": True},
-        {"tokens": "byte", "num_layers": 2, "dropout": 0.2},
-        {"learned_state": True, "embedding_size": 0, "ema": 0.9},
-    ],
-)
-def test_interrupted_and_resumed_is_uninterrupted_bit_for_bit(
-    verse: Path, tmp_path: Path, cell: str, settings: dict[str, Any]
-) -> None:
-    settings = {**SMALL, "cell": cell, **settings}
-    recurra.train("lm", verse, out=tmp_path / "whole", steps=30, **settings)
-    recurra.train("lm", verse, out=tmp_path / "half", steps=30, watcher=StopAt(13), **settings)
-    recurra.resume(tmp_path / "half")
-    whole = (tmp_path / "whole" / store.MODEL).read_bytes()
-    assert (tmp_path / "half" / store.MODEL).read_bytes() == whole
-
-
-class StopAt(Quiet):
-    """A watcher that interrupts as Ctrl-C does, after a step."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def stepped(self, progress: Progress) -> None:
-        if progress.step == self.step:
-            signal.raise_signal(signal.SIGINT)
-
-
-def test_from_a_run_keeps_its_symbols_and_adds_rows_for_new_ones(
-    verse: Path, tmp_path: Path
-) -> None:
-    old = recurra.train("lm", verse, out=tmp_path / "old", steps=5, **SMALL)
-    more = tmp_path / "more.txt"
-    more.write_text((VERSE + "ZEBRA!\n") * 40)
-    new = recurra.train(
-        "lm", more, out=tmp_path / "new", start_from=old.folder, steps=1, learning_rate=1e-9
-    )
-    text = "the cat is small"
-    old_ids = old.model.tokenizer.encode(text)
-    np.testing.assert_array_equal(old_ids, new.model.tokenizer.encode(text))
-    before, after = (store.read_tensors(run.folder / store.MODEL) for run in (old, new))
-    assert len(after["embedding.weight"]) == old.model.vocab_size + len("ZEBRA!")
-    for name, weight in before.items():
-        # one step of Adam at a rate of 1e-9 moves no weight by more than that
-        np.testing.assert_allclose(after[name][: len(weight)], weight, atol=1e-8)
-
-
-def test_a_changed_file_is_not_resumed_on(verse: Path, tmp_path: Path) -> None:
-    recurra.train("lm", verse, out=tmp_path / "run", steps=5, **SMALL)
-    verse.write_text(VERSE * 41)
-    with pytest.raises(DataError, match=r"is not what .* was trained on"):
-        recurra.resume(tmp_path / "run", steps=10)
 
 
 def test_an_existing_run_is_never_overwritten(verse: Path, tmp_path: Path) -> None:
@@ -263,41 +187,6 @@ def test_training_needs_neither_cyclopts_nor_matplotlib(verse: Path, tmp_path: P
     assert done.stdout.strip() == "5"
 
 
-def test_files_in_another_order_are_not_resumed_on(tmp_path: Path) -> None:
-    names = [tmp_path / "one.txt", tmp_path / "two.txt"]
-    names[0].write_text(VERSE * 20)
-    names[1].write_text(VERSE.upper() * 20)
-    recurra.train("lm", *names, out=tmp_path / "run", steps=2, **SMALL)
-    one, two = (path.read_text() for path in names)
-    names[0].write_text(two)
-    names[1].write_text(one)
-    with pytest.raises(DataError, match=r"one\.txt is not what"):
-        recurra.resume(tmp_path / "run", steps=4)
-
-
-def test_a_file_added_to_the_folder_is_named_when_going_on(tmp_path: Path) -> None:
-    folder = tmp_path / "texts"
-    folder.mkdir()
-    (folder / "a.txt").write_text(VERSE * 20)
-    recurra.train("lm", folder, out=tmp_path / "run", steps=2, **SMALL)
-    (folder / "b.txt").write_text("more")
-    with pytest.raises(DataError, match=r"b\.txt was not there"):
-        recurra.resume(tmp_path / "run", steps=4)
-    with pytest.raises(DataError, match=r"b\.txt was not there"):
-        recurra.load(tmp_path / "run").evaluate()
-
-
-def test_a_file_taken_from_the_folder_is_named_when_going_on(tmp_path: Path) -> None:
-    folder = tmp_path / "texts"
-    folder.mkdir()
-    (folder / "a.txt").write_text(VERSE * 20)
-    (folder / "b.txt").write_text("more")
-    recurra.train("lm", folder, out=tmp_path / "run", steps=2, **SMALL)
-    (folder / "b.txt").unlink()
-    with pytest.raises(DataError, match=r"b\.txt is no longer among the files"):
-        recurra.resume(tmp_path / "run", steps=4)
-
-
 def test_the_words_known_are_those_of_the_training_part_and_no_others(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     # 2,000 words of 5 letters, then 2,000 of 1: by words the border is at 1,800 of 4,000
@@ -318,53 +207,6 @@ def test_all_words_are_known_where_nothing_is_held_out(tmp_path: Path) -> None:
     prepared = task.prepare(config, [str(text)], Streams(0))
     assert prepared.valid is None
     assert prepared.assets.unseen(text.read_text()) == []
-
-
-def test_from_a_run_without_data_goes_on_with_that_run_s_own_text(
-    verse: Path, tmp_path: Path
-) -> None:
-    old = recurra.train("lm", verse, out=tmp_path / "old", steps=2, tokens="word", **SMALL)
-    new = recurra.train(start_from=old.folder, task="lm", out=tmp_path / "new", steps=1)
-    assert new.record.given == old.record.given == [str(verse)]
-    assert new.record.config["data"] == old.record.config["data"]
-    assert new.record.config["model"] == old.record.config["model"]
-
-
-def test_from_a_run_with_other_data_takes_its_tokens_and_not_its_held_out_files(
-    verse: Path, tmp_path: Path
-) -> None:
-    held_out = tmp_path / "held_out.txt"
-    held_out.write_text(VERSE * 10)
-    old = recurra.train(
-        "lm", verse, out=tmp_path / "old", steps=2, tokens="byte", valid_file=str(held_out), **SMALL
-    )
-    more = tmp_path / "more.txt"
-    more.write_text(VERSE * 60)
-    new = recurra.train("lm", more, start_from=old.folder, out=tmp_path / "new", steps=1)
-    assert new.record.config["data"]["tokens"] == "byte"
-    assert new.record.config["data"]["valid_file"] is None
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        # of one shape with the old run's weights, and another function
-        ({"cell": "gru_reset_before"}, "cell = 'gru_reset_before', and 'gru' in"),
-        ({"num_layers": 1}, "num_layers = 1, and 2 in"),
-        ({"num_layers": 3}, "num_layers = 3, and 2 in"),
-        ({"hidden_size": 12}, "hidden_size = 12, and 24 in"),
-        ({"tokens": "byte"}, "tokens = 'byte': the run started from has char tokens"),
-    ],
-)
-def test_from_a_run_with_another_network_is_refused(
-    verse: Path, tmp_path: Path, settings: dict[str, Any], message: str
-) -> None:
-    old = recurra.train(
-        "lm", verse, out=tmp_path / "old", steps=1, cell="gru", num_layers=2, **SMALL
-    )
-    with pytest.raises(ConfigError, match=message):
-        recurra.train("lm", verse, start_from=old.folder, out=tmp_path / "new", steps=1, **settings)
-    assert not (tmp_path / "new").exists()
 
 
 def test_a_prompt_the_model_cannot_read_is_refused_before_training(
@@ -388,58 +230,6 @@ def test_a_file_name_that_is_not_utf8_is_refused_in_words(tmp_path: Path) -> Non
     name = str(tmp_path / "bad\udcff.txt")
     with pytest.raises(DataError, match="its name is not UTF-8"):
         recurra.train("lm", name, out=tmp_path / "run", steps=1)
-
-
-def test_a_run_trained_on_standard_input_asks_for_it_again(
-    verse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Typed(io.TextIOWrapper):
-        def isatty(self) -> bool:
-            return self.typed
-
-        typed = False
-
-    monkeypatch.setattr(sys, "stdin", Typed(io.BytesIO(verse.read_bytes())))
-    recurra.train("lm", "-", out=tmp_path / "run", steps=2, **SMALL)
-    terminal = Typed(io.BytesIO(b""))
-    terminal.typed = True
-    monkeypatch.setattr(sys, "stdin", terminal)
-    with pytest.raises(DataError, match="pipe the same text in again"):
-        recurra.resume(tmp_path / "run", steps=4)
-    with pytest.raises(DataError, match="pipe the same text in again"):
-        recurra.load(tmp_path / "run").evaluate()
-    monkeypatch.setattr(sys, "stdin", Typed(io.BytesIO(verse.read_bytes())))
-    resumed = recurra.resume(tmp_path / "run", steps=4)
-    assert resumed.outcome is not None
-    assert resumed.outcome.steps == 4
-
-
-def test_a_budget_that_is_spent_already_is_refused_and_nothing_is_changed(
-    verse: Path, tmp_path: Path
-) -> None:
-    run = recurra.train("lm", verse, out=tmp_path / "run", steps=10, **SMALL)
-    before = (run.folder / store.CONFIG).read_bytes()
-    with pytest.raises(ConfigError, match=r"has trained 10 steps .* give a larger one"):
-        recurra.resume(run.folder, steps=5)
-    assert (run.folder / store.CONFIG).read_bytes() == before
-
-
-def test_a_run_whose_text_was_moved_goes_on_where_it_is_pointed_to(
-    verse: Path, tmp_path: Path
-) -> None:
-    run = recurra.train("lm", verse, out=tmp_path / "run", steps=5, **SMALL)
-    moved = verse.rename(tmp_path / "moved.txt")
-    with pytest.raises(DataError, match="there is no file"):
-        recurra.resume(run.folder, steps=8)
-    resumed = recurra.resume(run.folder, moved, steps=8)
-    assert resumed.record.given == [str(moved)]
-    other = tmp_path / "other.txt"
-    other.write_text(VERSE * 39)
-    with pytest.raises(DataError, match=r"other\.txt is not what"):
-        recurra.resume(run.folder, other, steps=12)
-    other.write_text(VERSE.upper() * 40)
-    with pytest.raises(DataError, match="cannot be read again as it was in training"):
-        recurra.resume(run.folder, other, steps=12)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63, "a", True, 1.5])

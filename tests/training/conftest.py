@@ -1,13 +1,8 @@
-"""Makes the test-only task importable, here and in the processes that tests start."""
+"""What training tests leave out where it is not their subject."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 
 @pytest.fixture
