@@ -58,7 +58,7 @@ def test_a_sample_reads_as_prompt_and_text() -> None:
 
 def test_several_samples_show_themselves_and_what_there_is_to_say_of_them_once() -> None:
     said = ("<told>",)
-    samples = Samples([Sample("a", "<b>", 1.0, 0, said), Sample("a", "c", 1.0, 0, said)])
+    samples = Samples([Sample("a", "<b>", 1.0, 0, 1, said), Sample("a", "c", 1.0, 0, 2, said)])
     assert str(samples) == "a<b>\n\nac"
     shown = samples._repr_html_()
     assert shown == "<pre><b>a</b>&lt;b&gt;</pre><pre><b>a</b>c</pre><p>&lt;told&gt;</p>"

@@ -104,17 +104,25 @@ class Score:
 
 @dataclass(frozen=True)
 class Sample:
-    """A text drawn from a language model."""
+    """A text drawn from a language model, or found by a beam."""
 
     prompt: str
-    text: str  # what was drawn after the prompt
+    text: str  # what came after the prompt
     nats: float  # −ln p(text | prompt) under the unfiltered model
-    seed: int
+    seed: int | None = None  # that it was drawn with; None: it was found by a beam
+    number: int = 1  # from 1: which of the samples of that seed, or of those found, it is
     notes: tuple[str, ...] = field(default=())
 
     def json(self) -> dict[str, Any]:
-        """The result as JSON values."""
-        return {"prompt": self.prompt, "text": self.text, "nats": self.nats, "seed": self.seed}
+        """The result as JSON values; `text` is the whole, with the prompt."""
+        return {
+            "text": str(self),
+            "prompt": self.prompt,
+            "continuation": self.text,
+            "nats": self.nats,
+            "seed": self.seed,
+            "number": self.number,
+        }
 
     def __str__(self) -> str:
         return self.prompt + self.text

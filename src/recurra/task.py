@@ -75,6 +75,23 @@ class Validation:
     figures: Mapping[str, float]  # keys name unit and protocol: nats_per_token_stateful
 
 
+@dataclass(frozen=True, kw_only=True)
+class InputForm:
+    """How the inputs of a run stand in files, beside what every task reads: tables, JSON, lines."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)  # a field's name there, if another
+    encoding: str | None = None  # as the run's data have it
+    files: bool = False  # whether an input's text is itself the name of a file
+    endings: tuple[str, ...] = ()  # of the files that `read` reads
+    # the inputs of a file of the task's own form, and how many blank ones were left out
+    read: Callable[[Path], tuple[list[Any], int]] | None = None
+
+
+def endings_of(files: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The endings that the files of a run's record have, in lower case."""
+    return tuple(sorted({Path(file["name"]).suffix.lower() for file in files} - {""}))
+
+
 def as_input(kind: type[Any], given: object) -> Any:
     """A text, a tuple or a table (dict) of its fields as a task's Input; anything else as it is.
 
@@ -156,6 +173,9 @@ class Task(Protocol):
 
     def evaluate(self, folder: Path, files: Sequence[str], asked: Any) -> Evaluation:
         """The figures of the run in `folder` on `files` (on its own held-out part without)."""
+
+    def input_form(self, folder: Path) -> InputForm:
+        """How files hold the inputs of the run in `folder`."""
 
     def predict(self, folder: Path, inputs: Sequence[Any], asked: Any) -> list[Any]:
         """One answer an input; ConfigError where the task has no `predict`."""

@@ -19,6 +19,7 @@ from recurra import api, registry, store, tasks
 from recurra.cli import main
 from recurra.config import option, require
 from recurra.results import Evaluation
+from recurra.task import InputForm
 from recurra.text.files import describe
 from recurra.training.loop import Outcome
 from recurra.training.settings import Training
@@ -76,6 +77,9 @@ class ToyEvaluating:
 class ToyTask:
     name, kind, unit = "toy", "toy", "page"
     Config, Input, Answering, Evaluating = ToyConfig, ToyInput, ToyAnswering, ToyEvaluating
+
+    def input_form(self, folder: Path) -> InputForm:
+        return InputForm()
 
 
 class Calls(list[tuple[str, tuple[Any, ...], dict[str, Any]]]):

@@ -117,3 +117,40 @@ def test_bad_data_are_one_line_and_exit_code_2(
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+REVIEWS = [("good one", 5), ("bad one", 1), ("great good", 5), ("awful bad", 1)] * 4
+
+
+def test_predict_reads_the_columns_that_the_run_was_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, run = tmp_path / "c.csv", str(tmp_path / "run")
+    table.write_text("\n".join(["review,stars", *(f"{text},{star}" for text, star in REVIEWS)]))
+    named = ["--text-column", "review", "--label-column", "stars"]
+    assert main(["train", "classify", str(table), "--out", run, *named, *SMALL]) == 0
+    capsys.readouterr()
+    assert main(["predict", run, "--file", str(table), "--json"]) == 0
+    found = [json.loads(line)["input"] for line in capsys.readouterr().out.splitlines()]
+    assert found == [text for text, _ in REVIEWS]
+    assert main(["predict", run, str(table)]) == 2
+    assert f"give --file {table} to answer what is in it" in capsys.readouterr().err
+
+
+def test_predict_reads_lines_of_the_form_that_the_run_was_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines, run = tmp_path / "c.txt", str(tmp_path / "run")
+    lines.write_text("".join(f"{star}:x {text}\n" for text, star in REVIEWS))
+    form = ["--line", "{label}:{kind} {text}"]
+    assert main(["train", "classify", str(lines), "--out", run, *form, *SMALL]) == 0
+    capsys.readouterr()
+    asked = tmp_path / "asked.txt"
+    asked.write_text("5:y quite good\n\n1:y quite bad\n")
+    assert main(["predict", run, "--file", str(asked), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["input"] for line in out.splitlines()] == ["quite good", "quite bad"]
+    assert err == "note: left out: 1 blank line.\n"
+    asked.write_text("quite good\n")
+    assert main(["predict", run, "--file", str(asked)]) == 2
+    assert "line 1: 'quite good' is not of the form" in capsys.readouterr().err

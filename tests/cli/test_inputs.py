@@ -10,6 +10,9 @@ import pytest
 
 from recurra.cli import inputs
 from recurra.errors import ConfigError, DataError
+from recurra.task import InputForm
+
+FORM = InputForm()
 
 
 @dataclass(frozen=True)
@@ -50,20 +53,24 @@ def test_files_are_read_by_field_name_and_blank_lines_counted(
 ) -> None:
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
-    assert inputs.from_file(Pair, path) == ([Pair("a, b", 1), Pair("c", 2)], blank)
+    assert inputs.from_file(Pair, path, FORM) == ([Pair("a, b", 1), Pair("c", 2)], blank)
 
 
 def test_any_other_file_is_an_input_a_line_and_blank_lines_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "lines.txt"
     path.write_bytes("first, é\r\n\n \r\nsecond".encode())
-    assert inputs.from_file(One, path) == ([One("first, é"), One("second")], 2)
+    assert inputs.from_file(One, path, FORM) == ([One("first, é"), One("second")], 2)
 
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.csv", "image,number\n", "has no column 'count'. Its header must name image, count."),
-        ("a.csv", "", "has no column 'image'. Its header must name image, count."),
+        (
+            "a.csv",
+            "image,number\n",
+            "has no column 'count'. Its header must name image, count; it has image, number.",
+        ),
+        ("a.csv", "", "has no column 'image'. Its header must name image, count; it has none."),
         ("a.csv", "image,count\na\n", "line 2: fewer cells than the header has."),
         ("a.csv", "image,count\na,many\n", "line 2: count 'many' is not a number."),
         ("a.jsonl", "\n{oops\n", "line 2 is not JSON"),
@@ -76,7 +83,7 @@ def test_a_file_that_cannot_be_read_says_where(
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError) as caught:
-        inputs.from_file(Pair, path)
+        inputs.from_file(Pair, path, FORM)
     assert str(caught.value).startswith(str(path))
     assert message in str(caught.value)
 
@@ -85,18 +92,67 @@ def test_json_values_are_checked_against_the_fields_types(tmp_path: Path) -> Non
     path = tmp_path / "a.jsonl"
     path.write_text('{"image": "a", "count": "1"}\n')
     with pytest.raises(ConfigError, match=r"line 1\.count = '1': must be int, not str\.$"):
-        inputs.from_file(Pair, path)
+        inputs.from_file(Pair, path, FORM)
 
 
 def test_a_file_that_is_missing_or_not_text_is_refused(tmp_path: Path) -> None:
     missing = tmp_path / "no.csv"
     with pytest.raises(DataError) as caught:
-        inputs.from_file(One, missing)
-    assert str(caught.value) == f"cannot read {missing}: No such file or directory."
+        inputs.from_file(One, missing, FORM)
+    assert str(caught.value) == f"{missing} cannot be read: No such file or directory."
     binary = tmp_path / "b.txt"
     binary.write_bytes(b"ab\xff\xfe")
-    with pytest.raises(DataError, match=r"is not UTF-8 text: byte 0xff \(invalid start"):
-        inputs.from_file(One, binary)
+    with pytest.raises(DataError) as caught:
+        inputs.from_file(One, binary, FORM)
+    assert str(caught.value) == (
+        f"{binary} is not UTF-8: byte 0xff at offset 2 (invalid start byte). "
+        "This run reads UTF-8: convert the file."
+    )
+
+
+def test_files_are_read_as_the_run_calls_and_encodes_its_columns(tmp_path: Path) -> None:
+    form = InputForm(columns={"text": "review"}, encoding="latin-1")
+    table = tmp_path / "a.CSV"
+    table.write_bytes("stars,review\n5,très bien\n".encode("latin-1"))
+    assert inputs.from_file(One, table, form) == ([One("très bien")], 0)
+    lines = tmp_path / "a.ndjson"
+    lines.write_text('{"stars": 5, "review": "good"}\n\n')
+    assert inputs.from_file(One, lines, form) == ([One("good")], 1)
+    lines.write_text('{"text": "good"}\n')
+    with pytest.raises(DataError) as caught:
+        inputs.from_file(One, lines, form)
+    assert str(caught.value) == (
+        f"{lines}, line 1 has no 'review': it must hold review; it has text."
+    )
+
+
+def test_a_line_of_json_that_is_no_object_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('["good"]\n')
+    with pytest.raises(DataError, match="line 1: must be an object with text"):
+        inputs.from_file(One, path, FORM)
+
+
+def test_a_file_of_the_task_s_own_form_is_known_by_its_ending(tmp_path: Path) -> None:
+    form = InputForm(endings=(".col",), read=lambda path: ([path.name], 3))
+    for name in ("a.col", "b.COL"):
+        assert inputs.from_file(One, tmp_path / name, form) == ([name], 3)
+    other = tmp_path / "col.txt"
+    other.write_text("x\n")
+    assert inputs.from_file(One, other, form) == ([One("x")], 0)
+
+
+def test_an_argument_that_is_a_file_is_not_taken_for_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "two words.csv"
+    path.write_text("text\n")
+    with pytest.raises(ConfigError) as caught:
+        inputs.refuse_files(["a text", str(path)], "--file FILE")
+    assert str(caught.value) == (
+        f"'{path}' is a file, and an argument is read as the text itself: give --file '{path}'. "
+        "If it is the text, pipe it in with -."
+    )
+    # a folder is no file; a text may be longer than any name, or hold what no name can
+    inputs.refuse_files([str(tmp_path), "x" * 10_000, "a\0b", ""], "--file FILE")
 
 
 def stdin(data: bytes) -> io.TextIOWrapper:
@@ -106,11 +162,11 @@ def stdin(data: bytes) -> io.TextIOWrapper:
 
 def test_standard_input_is_lines_or_json_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", stdin("first, é\r\n\nsec\u2028ond\n".encode()))
-    assert inputs.from_stdin(One) == ([One("first, é"), One("sec\u2028ond")], 1)
+    assert inputs.from_stdin(One, FORM) == ([One("first, é"), One("sec\u2028ond")], 1)
     monkeypatch.setattr("sys.stdin", stdin(b'{"image": "a", "count": 3}\n'))
-    assert inputs.from_stdin(Pair) == ([Pair("a", 3)], 0)
+    assert inputs.from_stdin(Pair, FORM) == ([Pair("a", 3)], 0)
     monkeypatch.setattr("sys.stdin", stdin(b""))
-    assert inputs.from_stdin(One) == ([], 0)
+    assert inputs.from_stdin(One, FORM) == ([], 0)
 
 
 def test_standard_input_that_is_not_text_or_is_closed_is_refused(
@@ -131,7 +187,7 @@ def test_a_table_that_is_none_and_json_too_deep_are_refused(tmp_path: Path) -> N
     table = tmp_path / "a.csv"
     table.write_text("image,count\n" + "x" * 200_000 + ",1\n")  # Python's limit is 131,072
     with pytest.raises(DataError) as caught:
-        inputs.from_file(Pair, table)
+        inputs.from_file(Pair, table, FORM)
     assert str(caught.value) == (
         f"{table} is not a table: a cell of more than 131,072 characters, the most that is read. "
         "Is a quote never closed? Longer texts go into JSON lines (.jsonl)."
@@ -139,4 +195,4 @@ def test_a_table_that_is_none_and_json_too_deep_are_refused(tmp_path: Path) -> N
     deep = tmp_path / "a.jsonl"
     deep.write_text("[" * 100_000)
     with pytest.raises(DataError, match="line 1 is not JSON"):
-        inputs.from_file(Pair, deep)
+        inputs.from_file(Pair, deep, FORM)

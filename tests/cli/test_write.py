@@ -59,8 +59,23 @@ def test_json_of_several_samples_is_an_object_a_line(
 ) -> None:
     assert main(["sample", run, "--count", "3", "--length", "30", "--json"]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [set(one) for one in found] == [{"prompt", "text", "nats", "seed"}] * 3
+    keys = {"text", "prompt", "continuation", "nats", "seed", "number"}
+    assert [set(one) for one in found] == [keys] * 3
     assert len({one["text"] for one in found}) == 3
+
+
+def test_seed_and_number_of_a_sample_in_json_draw_it_again(
+    run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["sample", run, "--prompt", "ab", "--length", "30", "--json"]
+    assert main([*asked, "--count", "5", "--seed", "8"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for one in found:
+        assert main([*asked, "--count", str(one["number"]), "--seed", str(one["seed"])]) == 0
+        assert json.loads(capsys.readouterr().out.splitlines()[-1])["text"] == one["text"]
+        assert one["text"] == one["prompt"] + one["continuation"]
+        assert (one["prompt"], len(one["text"])) == ("ab", 32)
+    assert [one["number"] for one in found] == [1, 2, 3, 4, 5]
 
 
 def test_several_samples_are_told_apart(run: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,8 +148,9 @@ def test_as_many_texts_as_a_beam_has_are_shown(
     run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["sample", run, "--beam", "3", "--count", "3", "--length", "1", "--json"]) == 0
-    found = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
-    assert found == ["\n", "a", "b"]  # 1/2, 3/8, 1/8
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["text"] for one in found] == ["\n", "a", "b"]  # 1/2, 3/8, 1/8
+    assert [(one["seed"], one["number"]) for one in found] == [(None, 1), (None, 2), (None, 3)]
 
 
 def test_what_a_model_writes_does_not_act_on_a_terminal_and_is_exact_on_a_pipe(

@@ -61,12 +61,14 @@ def bigram(tokenizer: Tokenizer) -> LanguageModel:
 
 
 @pytest.fixture
-def bigram_of() -> Callable[[Tokenizer, NDArray[np.float64]], LanguageModel]:
+def bigram_of() -> Callable[..., LanguageModel]:
     """Makes a bigram model over any tokenizer."""
 
-    def make(tokenizer: Tokenizer, probabilities: NDArray[np.float64]) -> LanguageModel:
+    def make(
+        tokenizer: Tokenizer, probabilities: NDArray[np.float64], stop: str | None = None
+    ) -> LanguageModel:
         settings = NetworkSettings(cell="rnn", hidden_size=len(probabilities), embedding_size=0)
-        return LanguageModel(settings, tokenizer, bigram_weights(probabilities))
+        return LanguageModel(settings, tokenizer, bigram_weights(probabilities), stop=stop)
 
     return make
 

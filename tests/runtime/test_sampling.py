@@ -204,6 +204,27 @@ def test_a_beam_finds_the_likeliest_and_says_what_beams_do(bigram: LanguageModel
     assert "repeats itself" in found[0].notes[-1]
 
 
+def test_where_sequences_end_a_beam_finds_none_that_is_empty(
+    bigram_of: Make, tokenizer: Tokenizer
+) -> None:
+    p = np.array(  # p(next | symbol) of \n, a, b, c; behind START the end itself is likeliest
+        [
+            [0.7, 0.15, 0.1, 0.05],
+            [0.9, 0.04, 0.04, 0.02],
+            [0.8, 0.1, 0.05, 0.05],
+            [0.9, 0.04, 0.03, 0.03],
+        ]
+    )
+    model = bigram_of(tokenizer, p, stop="\n")
+    found = beam(model, width=3)
+    # 0.15 · 0.9, 0.1 · 0.8, 0.05 · 0.9
+    assert [one.text for one in found] == ["a", "b", "c"]
+    assert [math.exp(-one.nats) for one in found] == pytest.approx([0.135, 0.08, 0.045], abs=1e-6)
+    assert "stand in the training part" in found[0].notes[-1]
+    # behind a prompt the end may come at once: the name is the prompt
+    assert [one.text for one in beam(model, "a", width=2)] == ["", "a"]
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [

@@ -116,6 +116,68 @@ def test_the_command_line_trains_tags_and_evaluates(
     assert "span_f1_PERSON" in capsys.readouterr().out
 
 
+@pytest.fixture
+def verbs(tmp_path: Path) -> recurra.Run:
+    """A run that knows VERBS by heart, trained on a file whose words are its second column."""
+    rows = [line.split() for line in (VERBS * 8).split("\n")]
+    text = "\n".join("\t".join(["x", *row]) if row else "" for row in rows)
+    return recurra.train(
+        "tag", _file(tmp_path / "verbs.col", text), out=tmp_path / "run", steps=60, word_column="2",
+        train_fraction=1.0, valid_fraction=0.0, **SMALL, watcher=Quiet(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["new.conll", "new.CONLLU", "new.col"])
+def test_predict_reads_a_file_in_columns_by_its_ending(
+    verbs: recurra.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    # a column of tags is not needed; the words stand where those of the run's own data do
+    asked = _file(tmp_path / name, "y\tthe\ny\tdog\ny\tsleeps\n\ny\tdogs\ny\tsleep\n")
+    assert main(["predict", str(verbs.folder), "--file", str(asked)]) == 0
+    assert capsys.readouterr().out == "the/DET dog/NOUN sleeps/VERB\ndogs/NOUN sleep/VERB\n"
+
+
+def test_predict_reads_any_other_file_as_a_sentence_a_line(
+    verbs: recurra.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = _file(tmp_path / "new.txt", "the dog sleeps\n\ndogs sleep\n")
+    assert main(["predict", str(verbs.folder), "--file", str(asked)]) == 0
+    out, err = capsys.readouterr()
+    assert out == "the/DET dog/NOUN sleeps/VERB\ndogs/NOUN sleep/VERB\n"
+    assert err == "note: left out: 1 blank line.\n"
+
+
+def test_a_file_that_is_given_as_a_sentence_is_refused(
+    verbs: recurra.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = _file(tmp_path / "new.conll", "y\tthe\n")
+    assert main(["predict", str(verbs.folder), str(asked)]) == 2
+    assert f"give --file {asked} to answer what is in it" in capsys.readouterr().err
+
+
+def test_a_list_of_words_is_tagged_as_it_stands(verbs: recurra.Run) -> None:
+    (answer,) = verbs.predict([["the", "New York", "sleeps"]])
+    assert answer.words == ("the", "New York", "sleeps")
+    assert len(answer.tags) == 3
+    with pytest.raises(DataError, match="input 1 has an empty word in it"):
+        verbs.predict([["a", ""]])
+    with pytest.raises(DataError, match="input 2 is neither a text nor a list of words"):
+        verbs.predict([["a"], 3])
+
+
+def test_evaluate_counts_the_words_whose_tags_training_lacked(
+    verbs: recurra.Run, tmp_path: Path
+) -> None:
+    # three words of six: two are Y, one is X
+    other = _file(tmp_path / "o.col", "1\tthe\tDET\n1\tcat\tX\n\n1\tdogs\tNOUN\n1\tsleep\tY\n"
+                  "1\tthe\tY\n1\tcat\tNOUN\n")  # fmt: skip
+    assert verbs.evaluate(other).notes == (
+        "3 of 6 words have a tag that was never learned, and count as errors in the accuracy: Y 2, "
+        "X 1.",
+    )
+    assert verbs.evaluate(split="train").notes == ()
+
+
 def test_evaluate_on_a_file_counts_its_words_and_its_right_tags(tmp_path: Path) -> None:
     data = _file(tmp_path / "verbs.conll", VERBS * 8)
     run = recurra.train(
@@ -162,6 +224,9 @@ def test_tags_that_break_their_scheme_are_repaired_and_counted(tmp_path: Path) -
     )
     result = run.evaluate(_file(tmp_path / "bad.conll", bad))
     assert result.notes == (
+        # learned was B-P, as which these are read; I-P itself is never answered
+        "2 of 3 words have a tag that was never learned, and count as errors in the accuracy: "
+        "I-P 2.",
         "2 tags against the rules of the bio scheme: spans are read as conlleval reads them.",
     )
 

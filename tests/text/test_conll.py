@@ -93,3 +93,27 @@ def test_a_line_of_other_columns_than_its_sentence_s_first_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=r"line 2: \d columns, and \d in its sentence's first line"):
         conll.read(_file(tmp_path, text))
+
+
+def test_words_alone_need_no_column_of_tags(tmp_path: Path) -> None:
+    alone = _file(tmp_path, "-DOCSTART-\n\nEU\nrejects\n\n\nNew York\t\n")
+    assert conll.words(alone) == [("EU", "rejects"), ("New York",)]
+    universal = _file(tmp_path, UNIVERSAL)
+    assert conll.words(universal) == [("It", "'s", "1 000", "#"), ("Yes",)]
+    assert conll.words(universal, "lemma") == [("it", "be", "1000", "#"), ("yes",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ("a\nb\n", "2", "line 1: no word in column 2, from which this run reads them: it has 1 "),
+        ("\tX\n", None, "line 1: no word in column 1"),
+        ("a X\nb Y Z\n", None, "line 2: 3 columns, and 2 in its sentence's first line"),
+        ("\n", None, "has no word in it"),
+    ],
+)
+def test_words_that_are_not_there_are_told_with_their_line(
+    tmp_path: Path, text: str, column: str | None, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        conll.words(_file(tmp_path, text), column)

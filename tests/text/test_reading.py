@@ -89,7 +89,9 @@ def test_damaged_utf16_is_refused_with_its_offset(tmp_path: Path) -> None:
 
 
 def test_utf32_is_not_taken_for_utf16(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is UTF-32 by its byte order mark: give --encoding utf-32"):
+    with pytest.raises(
+        DataError, match=r"is UTF-32 by its byte order mark\. Give --encoding utf-32"
+    ):
         read_text(a_file(tmp_path, "abc".encode("utf-32")))
 
 

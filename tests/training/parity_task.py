@@ -21,7 +21,7 @@ from recurra.layers.dropout import Dropout
 from recurra.layers.stack import Stack
 from recurra.results import Evaluation
 from recurra.rng import Streams
-from recurra.task import Loss, Prepared, Source, Validation
+from recurra.task import InputForm, Loss, Prepared, Source, Validation
 from recurra.training.loop import Outcome, train
 from recurra.training.settings import Training
 from recurra.training.watch import Quiet, Watcher
@@ -181,6 +181,9 @@ class Parity:
 
     def evaluate(self, folder: Path, files: Sequence[str], asked: Any) -> Evaluation:
         raise ConfigError("parity evaluates nothing")
+
+    def input_form(self, folder: Path) -> InputForm:
+        return InputForm()
 
     def predict(self, folder: Path, inputs: Sequence[Any], asked: Any) -> list[Any]:
         raise ConfigError("parity predicts nothing")

@@ -56,8 +56,8 @@ def predict_verb(folder: str | None) -> Callable[..., int]:
         file: Annotated[
             str | None,
             flag(
-                "inputs from a .jsonl, .csv or .tsv file by field name, or a line each; "
-                "blank lines are left out"
+                "inputs from a .jsonl, .csv or .tsv file by field name, a file in the form of the "
+                "run's own data, or a line each; blank lines are left out"
             ),
         ] = None,
         json_: AsJson = False,
@@ -66,14 +66,17 @@ def predict_verb(folder: str | None) -> Callable[..., int]:
         from recurra import api, tasks
 
         opened = api.load(run)
-        kind = tasks.load(opened.record.task).Input
+        task = tasks.load(opened.record.task)
+        kind, form = task.Input, task.input_form(Path(run))
         if (file is not None) == bool(given):
             raise ConfigError("predict needs INPUT arguments, - or --file F; one of the three.")
         if given == ("-",):
-            read = inputs.from_stdin(kind)
+            read = inputs.from_stdin(kind, form)
         elif file is not None:
-            read = inputs.from_file(kind, Path(file))
+            read = inputs.from_file(kind, Path(file), form)
         else:
+            if not form.files:
+                inputs.refuse_files(given, "--file FILE to answer what is in it")
             read = inputs.from_arguments(kind, given)
         if read.blank:  # on stderr: stdout has an answer an input, and a program may count them
             print(f"note: left out: {counted(read.blank, 'blank line')}.", file=sys.stderr)

@@ -6,16 +6,22 @@ What a field means is the task's; here it is a name and a type, text or a number
 from __future__ import annotations
 
 import csv
+import io
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_type_hints
 
 from recurra.config import from_json
-from recurra.data.examples import no_table
+from recurra.data.examples import JSON_LINES, no_table
 from recurra.errors import ConfigError, DataError
+from recurra.text.reading import read_text
+
+if TYPE_CHECKING:
+    from recurra.task import InputForm
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
@@ -42,28 +48,49 @@ def from_arguments(kind: type[Any], words: Sequence[str]) -> Given:
     )
 
 
-def from_file(kind: type[Any], path: Path) -> Given:
-    """Examples from JSON lines, CSV or TSV with a header, or any other text a line each."""
+def refuse_files(words: Sequence[str], instead: str) -> None:
+    """ConfigError where a word that is text is also a file; `instead`: what to give for FILE."""
+    for word in words:
+        if is_file(word):
+            advice = instead.replace("FILE", shlex.quote(word))
+            raise ConfigError(
+                f"{word!r} is a file, and an argument is read as the text itself: give {advice}. "
+                "If it is the text, pipe it in with -."
+            )
+
+
+def is_file(word: str) -> bool:
+    """Whether a file has this name; a text may be too long for a name, or hold a NUL."""
     try:
-        with path.open(encoding="utf-8", newline="") as lines:
-            if path.suffix in SEPARATORS:
-                return _counted(_table(kind, lines, SEPARATORS[path.suffix], str(path)))
-            return _counted(_lines(kind, lines, str(path), json_lines=path.suffix == ".jsonl"))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise DataError(f"{path} is not UTF-8 text: byte 0x{byte:02x} ({error.reason}).") from None
-    except csv.Error as error:
-        raise DataError(f"{path} is not a table: {no_table(error)}") from None
+        return Path(word).is_file()
+    except (OSError, ValueError):
+        return False
 
 
-def from_stdin(kind: type[Any]) -> Given:
+def from_file(kind: type[Any], path: Path, form: InputForm) -> Given:
+    """Examples of the task's own form by the file's ending; else as every task reads files.
+
+    That is JSON lines, CSV or TSV with a header, or any other text a line each.
+    """
+    ending = path.suffix.lower()
+    if form.read is not None and ending in form.endings:
+        return Given(*form.read(path))
+    advice = f"This run reads {form.encoding or 'UTF-8'}: convert the file."
+    text = read_text(path, form.encoding, advice=advice)
+    if ending in SEPARATORS:
+        try:
+            lines = io.StringIO(text, newline="")
+            return _counted(_table(kind, lines, SEPARATORS[ending], str(path), form.columns))
+        except csv.Error as error:
+            raise DataError(f"{path} is not a table: {no_table(error)}") from None
+    return _counted(_lines(kind, text, str(path), form.columns, json_lines=ending in JSON_LINES))
+
+
+def from_stdin(kind: type[Any], form: InputForm) -> Given:
     """Examples from standard input: JSON lines where the first begins with {, else a line each."""
     text = stdin_text()
     json_lines = text.lstrip().startswith("{")
-    lines = text.removesuffix("\n").split("\n") if text else []
-    return _counted(_lines(kind, lines, "standard input", json_lines))
+    return _counted(_lines(kind, text, "standard input", form.columns, json_lines))
 
 
 def stdin_text() -> str:
@@ -88,16 +115,24 @@ def _counted(found: Iterable[Any]) -> Given:
     return Given(kept, len(every) - len(kept))
 
 
-def _table(kind: type[Any], lines: Iterable[str], separator: str, where: str) -> Iterator[Any]:
+def _table(
+    kind: type[Any],
+    lines: Iterable[str],
+    separator: str,
+    where: str,
+    columns: Mapping[str, str],
+) -> Iterator[Any]:
     """An example a row, None for a blank line."""
     # what a tab separates needs no quotes: a quote is a character there
     quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
     rows = csv.reader(lines, delimiter=separator, quoting=quoting)
-    header, names = next(rows, []), _names(kind)
-    if missing := [name for name in names if name not in header]:
+    header, called = next(rows, []), _called(kind, columns)
+    if missing := [column for column in called.values() if column not in header]:
         raise DataError(
-            f"{where} has no column {missing[0]!r}. Its header must name {', '.join(names)}."
+            f"{where} has no column {missing[0]!r}. Its header must name "
+            f"{', '.join(called.values())}; it has {', '.join(header) or 'none'}."
         )
+    places = {name: header.index(column) for name, column in called.items()}
     for row in rows:
         here = f"{where}, line {rows.line_num}"
         if not row:
@@ -105,29 +140,43 @@ def _table(kind: type[Any], lines: Iterable[str], separator: str, where: str) ->
             continue
         if len(row) < len(header):
             raise DataError(f"{here}: fewer cells than the header has.")
-        yield _example(kind, {name: row[header.index(name)] for name in names}, here)
+        yield _example(kind, {name: row[place] for name, place in places.items()}, here)
 
 
-def _lines(kind: type[Any], lines: Iterable[str], where: str, json_lines: bool) -> Iterator[Any]:
+def _lines(
+    kind: type[Any], text: str, where: str, columns: Mapping[str, str], json_lines: bool
+) -> Iterator[Any]:
     """An example a line, None for a blank one."""
-    names = _names(kind)
+    names, called = _names(kind), _called(kind, columns)
     if not json_lines and len(names) > 1:
         raise DataError(
             f"{where}: an input here is {', '.join(names)}; give JSON lines, CSV or TSV with them."
         )
-    for number, line in enumerate(lines, start=1):
-        if not (text := line.rstrip("\r\n")).strip():
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
+        if not (given := line.rstrip("\r")).strip():
             yield None
             continue
         here = f"{where}, line {number}"
         if not json_lines:
-            yield _example(kind, {names[0]: text}, here)
+            yield _example(kind, {names[0]: given}, here)
             continue
-        try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{here} is not JSON: {error}.") from None
-        yield from_json(kind, values, here)
+        yield from_json(kind, _fields(given, called, here), here)
+
+
+def _fields(line: str, called: Mapping[str, str], where: str) -> dict[str, Any]:
+    """The fields in a line of JSON; what else stands there is passed over, as in a table."""
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where} is not JSON: {error}.") from None
+    if not isinstance(values, dict):
+        raise DataError(f"{where}: must be an object with {', '.join(called.values())}.")
+    if missing := [column for column in called.values() if column not in values]:
+        raise DataError(
+            f"{where} has no {missing[0]!r}: it must hold {', '.join(called.values())}; it has "
+            f"{', '.join(values) or 'none'}."
+        )
+    return {name: values[column] for name, column in called.items()}
 
 
 def _example(kind: type[Any], texts: Mapping[str, str], where: str) -> Any:
@@ -140,6 +189,11 @@ def _example(kind: type[Any], texts: Mapping[str, str], where: str) -> Any:
         except ValueError:
             raise DataError(f"{where}: {name} {text!r} is not a number.") from None
     return from_json(kind, values, where)
+
+
+def _called(kind: type[Any], columns: Mapping[str, str]) -> dict[str, str]:
+    """What a file calls each field."""
+    return {name: columns.get(name, name) for name in _names(kind)}
 
 
 def _names(kind: type[Any]) -> list[str]:

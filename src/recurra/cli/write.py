@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 from recurra.cli.flags import flag, switch
-from recurra.cli.inputs import stdin_text
+from recurra.cli.inputs import refuse_files, stdin_text
 from recurra.cli.training_text import training_names, training_text
 from recurra.decoding.beam import WIDEST
 from recurra.errors import ConfigError, DataError
@@ -120,6 +120,7 @@ def score(
     if text.count("-") > 1:
         raise ConfigError("- was given twice: standard input holds one text.")
     model = LanguageModel.open(Path(run), int8=int8)
+    refuse_files(text, "- < FILE to score what is in it")
     texts = [_read() if each == "-" else each for each in text]
     scores = [scoring.score(model, each, context, label) for each in texts]
     scores.sort(key=lambda one: one.nats_per_token)

@@ -32,6 +32,10 @@ LONGEST = 10_000_000  # symbols of a sample, and of all the hypotheses of a beam
 NUMBERS_AT_ONCE = 2**22  # probabilities held for samples drawn together: 32 MB in float64
 
 BEAM_NOTE = "beam search finds likely text, which repeats itself more than drawn text does"
+BEAM_OF_SEQUENCES_NOTE = (
+    "beam search finds the likeliest, which are alike, and many of which stand in the training "
+    "part; of those that are drawn more are new"
+)
 
 
 def sample(
@@ -78,8 +82,15 @@ def sample(
             parts[row] += pieces
             nats[row] += one.nats[: len(pieces)]
     return [
-        Sample(prompt, "".join([*parts[row], texts[row].end()]), float(sum(nats[row])), seed, notes)
-        for row, notes in enumerate([begun.notes] * count)
+        Sample(
+            prompt,
+            "".join([*parts[row], texts[row].end()]),
+            float(sum(nats[row])),
+            seed,
+            row + 1,
+            begun.notes,
+        )
+        for row in range(count)
     ]
 
 
@@ -125,9 +136,9 @@ def beam(
 ) -> list[Sample]:
     """The `width` likeliest continuations that a beam of that width finds, the likeliest first.
 
-    Each is `length` symbols (None: LENGTH), or up to the stop symbol where sequences end. On
-    open-ended text they repeat themselves more than samples do; their notes say so. Raises as
-    `sample`, and ConfigError for a width that is not 1 to 1,000.
+    Each is `length` symbols (None: LENGTH), or up to the stop symbol where sequences end, and then
+    holds one symbol or more: the likeliest of all names may be none. Their notes say what likely
+    text is like. Raises as `sample`, and ConfigError for a width that is not 1 to 1,000.
     """
     require(1 <= width <= WIDEST, "width", width, f"must be 1 to {WIDEST:,}")
     length = LENGTH if length is None else length
@@ -140,15 +151,17 @@ def beam(
         return (without(log_probs, never) if never else log_probs), state
 
     first, state = step(begun.last, begun.state)
+    if model.stop_id is not None and not prompt:
+        first = without(first, (model.stop_id,))
     asked: dict[str, Any] = {"width": width, "length": length, "n_best": width}
     (found,) = beam_search(step, first, state, stop_id=model.stop_id, **asked)
     results = []
-    for hypothesis in found:
+    for number, hypothesis in enumerate(found, start=1):
         text = _Text(model.tokenizer, begun.prompt_ids, _ends(model, ()))
         drawn = "".join([*text.read(hypothesis.ids), text.end()])
         nats = _continuation_nats(model, begun, hypothesis.ids)
-        notes = begun.notes if model.stop else (*begun.notes, BEAM_NOTE)
-        results.append(Sample(prompt, drawn, nats, 0, notes))
+        notes = (*begun.notes, BEAM_NOTE if model.stop is None else BEAM_OF_SEQUENCES_NOTE)
+        results.append(Sample(prompt, drawn, nats, None, number, notes))
     return results
 
 

@@ -1,4 +1,4 @@
-"""Tagged sentences from column files: a word a line, a blank line between sentences.
+"""Sentences, tagged or not, from column files: a word a line, a blank line between sentences.
 
 Two forms are read. CoNLL-U: ten columns between tabs, comments from a #, lines of several words
 (1-2) and empty words (1.1) passed over. CoNLL: any number of columns, between tabs where a line has
@@ -9,13 +9,15 @@ not known here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from recurra.errors import ConfigError, DataError, did_you_mean
 from recurra.results import counted
 from recurra.text.reading import read_text
+
+T = TypeVar("T")
 
 UD_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 DOCUMENT = "-DOCSTART-"
@@ -42,31 +44,49 @@ def read(
     fewer columns than its sentence's first (its last one would be another), and where there is no
     word; ConfigError for a name that is no column.
     """
-    lines = read_text(path, encoding).split("\n")
-    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
-    universal = _UD_LINE.fullmatch(first.rstrip("\r")) is not None
-    take = (
-        _column(word or ("form" if universal else "1"), universal),
-        _column(tag or ("upos" if universal else "-1"), universal),
-    )
-    rows = _even(path, (_universal_rows if universal else _plain_rows)(lines))
+    rows, universal = _rows(path, encoding)
+    take = _word_column(word, universal), _column(tag or ("upos" if universal else "-1"), universal)
     found = [
         Sentence(*(tuple(column) for column in zip(*sentence, strict=True)))
-        for sentence in _sentences(rows, lambda number, row: _taken(path, number, row, take))
+        for sentence in _sentences(_taken(path, number, row, take) for number, row in rows)
     ]
     if not found:
         raise DataError(f"{path} has no tagged word in it.")
     return found
 
 
-def _sentences(
-    rows: Iterator[tuple[int, list[str]]], taken: Callable[[int, list[str]], tuple[str, str]]
-) -> Iterator[list[tuple[str, str]]]:
-    """Each sentence's words with their tags; an empty row ends one."""
-    sentence: list[tuple[str, str]] = []
-    for number, row in rows:
-        if row:
-            sentence.append(taken(number, row))
+def words(
+    path: Path, word: str | None = None, encoding: str | None = None
+) -> list[tuple[str, ...]]:
+    """The words alone of a file's sentences, none of them empty: it needs no column of tags.
+
+    The arguments and what is raised are as those of `read`.
+    """
+    rows, universal = _rows(path, encoding)
+    column = _word_column(word, universal)
+    found = [
+        tuple(sentence)
+        for sentence in _sentences(_word(path, number, row, column) for number, row in rows)
+    ]
+    if not found:
+        raise DataError(f"{path} has no word in it.")
+    return found
+
+
+def _rows(path: Path, encoding: str | None) -> tuple[Iterator[tuple[int, list[str]]], bool]:
+    """(each line's number and columns, none where a sentence ends; whether it is CoNLL-U)."""
+    lines = read_text(path, encoding).split("\n")
+    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    universal = _UD_LINE.fullmatch(first.rstrip("\r")) is not None
+    return _even(path, (_universal_rows if universal else _plain_rows)(lines)), universal
+
+
+def _sentences(rows: Iterable[T | None]) -> Iterator[list[T]]:
+    """What was taken of each sentence's rows; None ends one."""
+    sentence: list[T] = []
+    for taken in rows:
+        if taken is not None:
+            sentence.append(taken)
         elif sentence:
             yield sentence
             sentence = []
@@ -95,7 +115,7 @@ def _plain_rows(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _even(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    """The rows, each of as many columns as its sentence's first; `_taken` refuses one of one."""
+    """The rows, each of as many columns as its sentence's first; those of one are told later."""
     size = 0
     for number, row in rows:
         size = (size or len(row)) if row else 0
@@ -107,7 +127,12 @@ def _even(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[i
         yield number, row
 
 
-def _taken(path: Path, number: int, row: list[str], columns: tuple[int, int]) -> tuple[str, str]:
+def _taken(
+    path: Path, number: int, row: list[str], columns: tuple[int, int]
+) -> tuple[str, str] | None:
+    """A row's word and tag, None where a sentence ends."""
+    if not row:
+        return None
     word, tag = (row[column] if -len(row) <= column < len(row) else "" for column in columns)
     if len(row) < 2 or not word or not tag:
         raise DataError(
@@ -118,8 +143,24 @@ def _taken(path: Path, number: int, row: list[str], columns: tuple[int, int]) ->
     return word, tag
 
 
+def _word(path: Path, number: int, row: list[str], column: int) -> str | None:
+    """A row's word, None where a sentence ends."""
+    if not row:
+        return None
+    if not -len(row) <= column < len(row) or not row[column]:
+        raise DataError(
+            f"{path}, line {number}: no word in {_shown(column)}, from which this run reads them: "
+            f"it has {counted(len(row), 'column')}."
+        )
+    return row[column]
+
+
 def _shown(column: int) -> str:
     return "the last column" if column == -1 else f"column {column + (column >= 0)}"
+
+
+def _word_column(name: str | None, universal: bool) -> int:
+    return _column(name or ("form" if universal else "1"), universal)
 
 
 def _column(name: str, universal: bool) -> int:

@@ -37,17 +37,18 @@ class _Code:
     byte_tokens: bool  # whether an error may advise them
     errors: str = "strict"
     nul: bool = False  # whether a NUL may stand in the text
+    told: str | None = None  # what to do where it is not text in that encoding; None: the flags
 
     @property
     def advice(self) -> str:
         """What to do where it is not text in that encoding."""
         or_bytes = ", or learn it as bytes: --tokens byte" if self.byte_tokens else ""
-        return f"Give --encoding NAME (latin-1, cp1252, gb18030, …){or_bytes}."
+        return self.told or f"Give --encoding NAME (latin-1, cp1252, gb18030, …){or_bytes}."
 
 
-def read_text(path: Path, encoding: str | None = None) -> str:
+def read_text(path: Path, encoding: str | None = None, *, advice: str | None = None) -> str:
     """The whole text of a file, line ends as they are; see `chunks` for the rules and errors."""
-    return "".join(chunks([path], encoding))
+    return "".join(chunks([path], encoding, advice=advice))
 
 
 def chunks(
@@ -56,6 +57,7 @@ def chunks(
     *,
     raw: bool | None = None,
     progress: Progress | None = None,
+    advice: str | None = None,
 ) -> Iterator[str]:
     """The files' text in order, in pieces of about a million characters.
 
@@ -65,7 +67,8 @@ def chunks(
     files: as `expand` gives them. encoding: a name Python knows, or None for UTF-8 and for UTF-16
     with its mark. raw: bytes that are not UTF-8 pass as surrogate escapes, which the byte
     tokenizer turns back (the mark is then part of the data); None where there is no byte tokenizer
-    to advise in an error. progress: told of bytes read.
+    to advise in an error. progress: told of bytes read. advice: what an error says to do where no
+    --encoding can be given.
 
     Raises DataError naming the file and the byte offset of what is not text in that encoding.
     """
@@ -73,7 +76,7 @@ def chunks(
     done = 0
     for path in files:
         with opened(path) as file:
-            code = _code(path, file.read(4), encoding, raw)
+            code = _code(path, file.read(4), encoding, raw, advice)
             file.seek(code.mark)
             done += code.mark
             pending = ""
@@ -88,7 +91,9 @@ def chunks(
                     progress(done, total)
 
 
-def _code(path: Path, head: bytes, encoding: str | None, raw: bool | None) -> _Code:
+def _code(
+    path: Path, head: bytes, encoding: str | None, raw: bool | None, told: str | None
+) -> _Code:
     byte_tokens = raw is not None
     if encoding is None and raw:
         return _Code("utf-8", 0, byte_tokens, "surrogateescape", nul=True)
@@ -97,10 +102,13 @@ def _code(path: Path, head: bytes, encoding: str | None, raw: bool | None) -> _C
     )
     if encoding is None:
         if marked == "utf-32":
-            raise DataError(f"{path} is UTF-32 by its byte order mark: give --encoding utf-32.")
-        return _Code(marked, len(mark), byte_tokens)
+            advice = told or "Give --encoding utf-32."
+            raise DataError(f"{path} is UTF-32 by its byte order mark. {advice}")
+        return _Code(marked, len(mark), byte_tokens, told=told)
     name = _known(encoding)
-    return _Code(name, len(mark) if name == marked == "utf-8" else 0, byte_tokens, nul=True)
+    return _Code(
+        name, len(mark) if name == marked == "utf-8" else 0, byte_tokens, nul=True, told=told
+    )
 
 
 def _known(encoding: str) -> str:

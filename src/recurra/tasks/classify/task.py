@@ -15,11 +15,12 @@ import torch
 from torch import nn
 
 from recurra import store
+from recurra.data import examples
 from recurra.errors import ConfigError
 from recurra.models.encoder import expected_shapes, resolved
 from recurra.results import Evaluation
 from recurra.rng import Streams
-from recurra.task import Loss, Prepared, Validation
+from recurra.task import InputForm, Loss, Prepared, Validation, endings_of
 from recurra.tasks.classify import assets as kept
 from recurra.tasks.classify import config as settings
 from recurra.tasks.classify.assets import Assets
@@ -139,6 +140,23 @@ class ClassificationTask:
 
     def evaluate(self, folder: Path, files: Sequence[str], asked: Any) -> Evaluation:
         return evaluate(folder, files, asked)
+
+    def input_form(self, folder: Path) -> InputForm:
+        data = read_config(folder).data
+        form = InputForm(
+            columns={"text": data.text_column},
+            encoding=data.encoding,
+            files=kept.read(folder).tokenizer is None,
+        )
+        if data.line is None:
+            return form
+
+        def read(path: Path) -> tuple[list[Any], int]:
+            found = examples.from_rows(path, data.columns)
+            return found.inputs, found.left_out
+
+        own = endings_of(store.read_record(folder).files)
+        return dataclasses.replace(form, endings=own, read=read)
 
     def predict(self, folder: Path, inputs: Sequence[Any], asked: Any) -> list[Any]:
         return list(Classifier.open(folder).answer(inputs, asked)) if inputs else []

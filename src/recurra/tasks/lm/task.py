@@ -24,7 +24,7 @@ from recurra.results import Evaluation
 from recurra.rng import Streams
 from recurra.runtime import CONTEXT, KIND, TOKENIZER, expected_shapes, sampling
 from recurra.runtime import LanguageModel as RuntimeModel
-from recurra.task import Loss, Prepared, Validation
+from recurra.task import InputForm, Loss, Prepared, Validation
 from recurra.tasks.lm import config as settings
 from recurra.tasks.lm.data import prepare
 from recurra.tasks.lm.evaluate import evaluate, read_config
@@ -121,6 +121,9 @@ class LanguageModelTask:
 
     def evaluate(self, folder: Path, files: Sequence[str], asked: Any) -> Evaluation:
         return evaluate(folder, files, asked)
+
+    def input_form(self, folder: Path) -> InputForm:
+        return InputForm()
 
     def predict(self, folder: Path, inputs: Sequence[Any], asked: Any) -> list[Any]:
         raise ConfigError(f"{folder} is a language model: ask it with sample or score.")

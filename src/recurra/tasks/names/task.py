@@ -24,7 +24,7 @@ from recurra.results import Evaluation
 from recurra.rng import Streams
 from recurra.runtime import KIND, TOKENIZER, expected_shapes, sampling, start
 from recurra.runtime import LanguageModel as RuntimeModel
-from recurra.task import Loss, Prepared, Validation
+from recurra.task import InputForm, Loss, Prepared, Validation
 from recurra.tasks.names import config as settings
 from recurra.tasks.names.data import END, Batch, Part, prepare
 from recurra.tasks.names.evaluate import AT_ONCE, evaluate, read_config
@@ -121,6 +121,9 @@ class NamesTask:
 
     def evaluate(self, folder: Path, files: Sequence[str], asked: Any) -> Evaluation:
         return evaluate(folder, files, asked)
+
+    def input_form(self, folder: Path) -> InputForm:
+        return InputForm()
 
     def predict(self, folder: Path, inputs: Sequence[Any], asked: Any) -> list[Any]:
         raise ConfigError(f"{folder} writes names: ask it with sample or score.")

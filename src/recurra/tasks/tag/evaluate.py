@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,15 +18,18 @@ from recurra.errors import ConfigError, DataError, RunError
 from recurra.models.size import require_room
 from recurra.models.tagger import Tagger, shapes
 from recurra.results import Evaluation, counted
+from recurra.task import InputForm, endings_of
 from recurra.tasks.tag import inventory, spans
 from recurra.tasks.tag.answer import Tagged
 from recurra.tasks.tag.config import Config, Evaluating, Input
 from recurra.tasks.tag.data import Numbered, read_corpus, read_file
 from recurra.tasks.tag.inventory import Inventory
-from recurra.text import files
+from recurra.text import conll, files
 from recurra.text.conll import Sentence
 
 AT_ONCE = 64  # sentences
+MOST_TAGS = 5  # of those that training lacks, named in a note
+ENDINGS = (".conll", ".conllu")  # of files that are in columns, whatever a run was trained on
 
 
 def evaluate(folder: Path, names: Sequence[str], asked: Evaluating) -> Evaluation:
@@ -40,7 +45,7 @@ def evaluate(folder: Path, names: Sequence[str], asked: Evaluating) -> Evaluatio
         found, split = _part(folder, config, asked.split)
     numbered = Numbered(found, known, lowercase=config.data.lowercase)
     tags = list(tagged(model, numbered))
-    notes = broken(found, known.scheme)
+    notes = (*unseen(found, known), *broken(found, known.scheme))
     return Evaluation(
         figures(found, tags, known, lowercase=config.data.lowercase),
         split,
@@ -50,16 +55,25 @@ def evaluate(folder: Path, names: Sequence[str], asked: Evaluating) -> Evaluatio
     )
 
 
-def predict(folder: Path, inputs: Sequence[Input]) -> list[Tagged]:
-    """A tag for each word, what stands between blanks; DataError for an input without one.
+def input_form(folder: Path) -> InputForm:
+    """Column files are known by their ending: CoNLL's, and those of the run's own data."""
+    record = store.read_record(folder)
+    data = read_config(folder, record).data
 
-    Tags of spans are given by the rules of the run's scheme.
+    def read(path: Path) -> tuple[list[Any], int]:
+        found = conll.words(path, data.word_column, data.encoding)
+        return [list(words) for words in found], 0
+
+    return InputForm(encoding=data.encoding, endings=ENDINGS + endings_of(record.files), read=read)
+
+
+def predict(folder: Path, inputs: Sequence[Input | Sequence[str]]) -> list[Tagged]:
+    """A tag for each word: of a text what stands between blanks, else the words as they are given.
+
+    Tags of spans are given by the rules of the run's scheme. DataError for an input without a word.
     """
     config, model, known = opened(folder)
-    sentences = [Sentence(tuple(one.text.split()), ()) for one in inputs]
-    for number, sentence in enumerate(sentences, start=1):
-        if not sentence.words:
-            raise DataError(f"input {number} has no word in it.")
+    sentences = [Sentence(_words(one, number), ()) for number, one in enumerate(inputs, start=1)]
     numbered = Numbered(sentences, known, lowercase=config.data.lowercase)
     answers = zip(sentences, tagged(model, numbered), strict=True)
     if known.scheme is None:
@@ -72,12 +86,20 @@ def predict(folder: Path, inputs: Sequence[Input]) -> list[Tagged]:
     ]
 
 
+def _words(given: Input | Sequence[str], number: int) -> tuple[str, ...]:
+    words = given.text.split() if isinstance(given, Input) else given
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        raise DataError(f"input {number} is neither a text nor a list of words.")
+    if not words or not all(words):
+        what = "an empty word" if words else "no word"
+        raise DataError(f"input {number} has {what} in it.")
+    return tuple(words)
+
+
 def opened(folder: Path) -> tuple[Config, Tagger, Inventory]:
     """The tagger of a run folder, dropout off, on the CPU; RunError where it is damaged."""
-    record = store.read_record(folder)
-    where = f"{folder / store.CONFIG}: config"
     try:
-        config = from_json(Config, record.config, where)
+        config = read_config(folder, store.read_record(folder))
         known = inventory.read(folder)
         sizes = (len(known.words), len(known.letters), len(known.tags))
         wanted = shapes(config.model, *sizes)
@@ -88,6 +110,11 @@ def opened(folder: Path) -> tuple[Config, Tagger, Inventory]:
     model = Tagger(config.model, *sizes, np.random.default_rng(0))
     model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     return config, model.eval(), known
+
+
+def read_config(folder: Path, record: store.RunRecord) -> Config:
+    """The settings in the record of the run in `folder`; ConfigError where they are damaged."""
+    return from_json(Config, record.config, f"{folder / store.CONFIG}: config")
 
 
 @torch.no_grad()
@@ -138,6 +165,20 @@ def figures(
         "span_f1": total.f1,
     }
     return result | {f"span_f1_{kind}": one.f1 for kind, one in each.items() if one.true}
+
+
+def unseen(found: Sequence[Sentence], known: Inventory) -> tuple[str, ...]:
+    """A note where words of these sentences have tags that could not be learned."""
+    tags = [tag for one in found for tag in one.tags]
+    counts = Counter(tag for tag in tags if tag not in known.tags.ids)
+    if not counts:
+        return ()
+    some = [f"{tag} {count:,}" for tag, count in counts.most_common(MOST_TAGS)]
+    more = ", …" if len(counts) > MOST_TAGS else ""
+    return (
+        f"{counts.total():,} of {counted(len(tags), 'word')} have a tag that was never learned, "
+        f"and count as errors in the accuracy: {', '.join(some)}{more}.",
+    )
 
 
 def broken(found: Sequence[Sentence], scheme: str | None) -> tuple[str, ...]:

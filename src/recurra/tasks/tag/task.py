@@ -22,11 +22,11 @@ from recurra.models.size import require_room
 from recurra.models.tagger import Tagger, shapes
 from recurra.results import Evaluation
 from recurra.rng import Streams
-from recurra.task import Loss, Prepared, Validation
+from recurra.task import InputForm, Loss, Prepared, Validation
 from recurra.tasks.tag import config as settings
 from recurra.tasks.tag import inventory
 from recurra.tasks.tag.data import Batch, Numbered, prepare
-from recurra.tasks.tag.evaluate import evaluate, figures, predict, tagged
+from recurra.tasks.tag.evaluate import evaluate, figures, input_form, predict, tagged
 from recurra.tasks.tag.inventory import Inventory
 from recurra.text.conll import Sentence
 from recurra.text.reading import Progress
@@ -130,6 +130,9 @@ class TagTask:
 
     def evaluate(self, folder: Path, files: Sequence[str], asked: Any) -> Evaluation:
         return evaluate(folder, files, asked)
+
+    def input_form(self, folder: Path) -> InputForm:
+        return input_form(folder)
 
     def predict(self, folder: Path, inputs: Sequence[Any], asked: Any) -> list[Any]:
         return list(predict(folder, inputs))
