@@ -1,173 +1,22 @@
-// recurra._native for Python: addresses and sizes in, nothing out. The only file that knows Python.
+// recurra._native for Python: arrays and sizes in, nothing out. What takes a layer is in
+// bind_layer.cpp.
 //
-// Arrays come as addresses, since importing a dozen through DLPack takes as long as a short layer;
-// recurra.kernels has checked their types, shapes and layout. Nothing else may call these.
-#include <nanobind/nanobind.h>
+// recurra.kernels has checked the arrays' types, shapes and layout. Nothing else may call these.
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <algorithm>
-#include <stdexcept>
+#include <cstdlib>
+#include <cstring>
 
+#include "binding.hpp"
 #include "network.hpp"
-#include "plan.hpp"
 #include "sets.hpp"
 #include "step.hpp"
 #include "update.hpp"
 
-namespace nb = nanobind;
 using namespace recurra;
 
 namespace {
-
-using Address = std::uintptr_t;  // 0: no such array
-
-template <class T>
-T* at(Address address) {
-    return reinterpret_cast<T*>(address);
-}
-
-// Numbers and addresses one after another out of a tuple.
-class Reader {
-public:
-    explicit Reader(nb::handle tuple) : tuple_(nb::cast<nb::tuple>(tuple)) {}
-
-    Index number() { return nb::cast<Index>(tuple_[next_++]); }
-
-    template <class T>
-    T* array() {
-        return at<T>(nb::cast<Address>(tuple_[next_++]));
-    }
-    Layout layout() {
-        const Index step = number();
-        return {step, number()};
-    }
-
-private:
-    nb::tuple tuple_;
-    std::size_t next_ = 0;
-};
-
-// The order of recurra.kernels' Shape; the last number is how many tokens packed arrays have.
-Shape read_shape(Reader& from) {
-    Shape to{};
-    to.cell = static_cast<Cell>(from.number());
-    to.T = from.number();
-    to.B = from.number();
-    to.H = from.number();
-    to.lengths = from.array<const Index>();
-    to.batch_sizes = from.array<const Index>();
-    to.order = from.array<const Index>();
-    to.reverse = from.number() != 0;
-    to.threads = std::max((int)from.number(), 1);
-    to.weight_hh = from.array<const float>();
-    to.weight_hn = from.array<const float>();
-    to.I = from.number();
-    to.input = from.array<const float>();
-    to.input_at = from.layout();
-    to.weight_ih = from.array<const float>();
-    to.h0 = from.array<const float>();
-    to.c0 = from.array<const float>();
-    to.outputs_at = from.layout();
-    return to;
-}
-
-void check(const Shape& job, Index tokens) {
-    for (Index b = 0; job.lengths && b < job.B; ++b)
-        if (job.lengths[b] < 0 || job.lengths[b] > job.T) {
-            const auto [low, high] = std::minmax_element(job.lengths, job.lengths + job.B);
-            throw std::invalid_argument("lengths must be 0 to T=" + std::to_string(job.T) +
-                                        " but reach from " + std::to_string(*low) + " to " +
-                                        std::to_string(*high) + ".");
-        }
-    if (!job.batch_sizes) return;
-    Index sum = 0, before = job.B;
-    for (Index t = 0; t < job.T; ++t) {
-        const Index size = job.batch_sizes[t];
-        if (size < 1 || size > before)
-            throw std::invalid_argument("batch_sizes must fall from B=" + std::to_string(job.B) +
-                                        " and stay above 0 but hold " + std::to_string(size) +
-                                        " after " + std::to_string(before) + ".");
-        sum += before = size;
-    }
-    if (sum != tokens)
-        throw std::invalid_argument("batch_sizes must sum to the " + std::to_string(tokens) +
-                                    " rows of the data but sum to " + std::to_string(sum) + ".");
-    for (Index b = 0; job.order && b < job.B; ++b)
-        if (job.order[b] < 0 || job.order[b] >= job.B)
-            throw std::invalid_argument("the order of the sequences must be of 0 to " +
-                                        std::to_string(job.B - 1) + " but holds " +
-                                        std::to_string(job.order[b]) + ".");
-}
-
-// Null is no ids at all.
-void check_ids(const Index* ids, Index count, Index lowest, Index symbols) {
-    for (Index i = 0; ids && i < count; ++i)
-        if (ids[i] < lowest || ids[i] >= symbols)
-            throw std::out_of_range("id " + std::to_string(ids[i]) +
-                                    " is out of range: the table has " + std::to_string(symbols) +
-                                    " rows");
-}
-
-// A direction's shape tuple and its own tuple, then perhaps the other direction's.
-void run_forward(nb::args given) {
-    std::vector<Forward> jobs;
-    std::vector<Index> symbols, tokens;
-    for (std::size_t i = 0; i + 1 < given.size(); i += 2) {
-        Reader shape(given[i]), from(given[i + 1]);
-        Forward to{read_shape(shape)};
-        tokens.push_back(shape.number());
-        to.x = from.array<const float>();
-        to.ids = from.array<const Index>();
-        symbols.push_back(from.number());
-        to.bias = from.array<const float>();
-        to.bias_hh = from.array<const float>();
-        to.bias_hn = from.array<const float>();
-        to.outputs = from.array<float>();
-        to.hN = from.array<float>();
-        to.cN = from.array<float>();
-        to.gates = from.array<float>();
-        to.extra = from.array<float>();
-        jobs.push_back(to);
-    }
-    nb::gil_scoped_release released;
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-        check(jobs[i], tokens[i]);
-        check_ids(jobs[i].ids, jobs[i].T * jobs[i].B, 0, symbols[i]);
-    }
-    run_directions(jobs.data(), jobs.size(), chosen_set().forward);
-}
-
-void run_backward(nb::args given) {
-    std::vector<Backward> jobs;
-    std::vector<Index> tokens;
-    for (std::size_t i = 0; i + 1 < given.size(); i += 2) {
-        Reader shape(given[i]), from(given[i + 1]);
-        Backward to{read_shape(shape)};
-        tokens.push_back(shape.number());
-        to.gates = from.array<float>();
-        to.extra = from.array<float>();
-        to.outputs = from.array<const float>();
-        to.d_outputs = from.array<const float>();
-        to.d_outputs_at = from.layout();
-        to.d_outputs_same = from.number() != 0;
-        to.d_hN = from.array<const float>();
-        to.d_cN = from.array<const float>();
-        to.d_h0 = from.array<float>();
-        to.d_c0 = from.array<float>();
-        to.d_input = from.array<float>();
-        to.d_weight_ih = from.array<float>();
-        to.d_weight_hh = from.array<float>();
-        to.d_weight_hn = from.array<float>();
-        to.d_bias = from.array<float>();
-        to.d_bias_hh = from.array<float>();
-        to.d_bias_hn = from.array<float>();
-        jobs.push_back(to);
-    }
-    nb::gil_scoped_release released;
-    for (std::size_t i = 0; i < jobs.size(); ++i) check(jobs[i], tokens[i]);
-    run_directions(jobs.data(), jobs.size(), chosen_set().backward);
-}
 
 // `sizes`: V, E, H; `layers`: five addresses each, in the order of LayerWeights.
 Sampler* make_sampler(int cell, std::vector<Index> sizes, Address table, Address embedding,
@@ -228,18 +77,24 @@ void sum_rows(Index count, Index width, Address rows, Address ids, Index symbols
     chosen_set().sum_rows(job);
 }
 
-// `arrays`: six numbers for each parameter, in the order of recurra.kernels.update.
-nb::tuple update(int rule, const std::vector<Index>& arrays, const std::vector<double>& decays,
+// `arrays`: for each parameter five and how many numbers they have, in the order of
+// recurra.kernels.update.
+nb::tuple update(int rule, nb::handle arrays, const std::vector<double>& decays,
                  double rate, double momentum_decay, double squares_decay, double epsilon,
                  double clip_value, double clip_norm, int threads) {
     std::vector<Parameter> parameters;
     parameters.reserve(decays.size());
-    for (std::size_t i = 0; i < decays.size(); ++i) {
-        const auto array = [&](std::size_t which) {
-            return at<float>((Address)arrays.at(6 * i + which));
-        };
-        parameters.push_back({array(0), array(1), array(2), array(3), array(4),
-                              arrays.at(6 * i + 5), decays[i]});
+    Reader from(arrays);
+    for (const double decay : decays) {
+        Parameter to{};
+        to.weight = from.array<float>();
+        to.gradient = from.array<const float>();
+        to.momentum = from.array<float>();
+        to.squares = from.array<float>();
+        to.steps = from.array<float>();
+        to.count = from.number();
+        to.decay = decay;
+        parameters.push_back(to);
     }
     Update job{static_cast<Rule>(rule), parameters.data(), (Index)parameters.size(), rate,
                momentum_decay, squares_decay, epsilon, clip_value, clip_norm,
@@ -265,7 +120,7 @@ NetworkLoss read_network(Reader& from) {
     return to;
 }
 
-Index network_room(nb::tuple sizes, bool tied) {
+Index network_room(nb::handle sizes, bool tied) {
     Reader from(sizes);
     NetworkLoss job = read_network(from);
     float some = 0;
@@ -274,9 +129,9 @@ Index network_room(nb::tuple sizes, bool tied) {
     return chosen_set().network_room(job);
 }
 
-// `sizes` as above; `arrays`: the addresses beside the layers'; `layers`: twelve a layer, in the
+// `sizes` as above; `arrays`: those beside the layers'; `layers`: twelve a layer, in the
 // order of LayerLoss. Returns the mean nats.
-double network_loss(nb::tuple sizes, nb::tuple arrays, nb::tuple layers, int threads) {
+double network_loss(nb::handle sizes, nb::handle arrays, nb::handle layers, int threads) {
     Reader from(sizes), at(arrays), of_layers(layers);
     NetworkLoss job = read_network(from);
     job.ids = at.array<const Index>();
@@ -306,6 +161,12 @@ double network_loss(nb::tuple sizes, nb::tuple arrays, nb::tuple layers, int thr
     return job.nats;
 }
 
+// Asked before every layer: os.environ takes as long as two of its steps.
+bool switched_off() {
+    const char* const value = std::getenv("RECURRA_KERNELS");
+    return value && std::strcmp(value, "off") == 0;
+}
+
 std::vector<std::string> available() {
     std::vector<std::string> names;
     for (const Set* set : available_sets()) names.emplace_back(set->name);
@@ -316,8 +177,7 @@ std::vector<std::string> available() {
 
 NB_MODULE(_native, module) {
     nb::set_leak_warnings(false);  // at interpreter exit other modules may still hold functions
-    module.def("forward", run_forward);
-    module.def("backward", run_backward);
+    bind_layer(module);
     module.def("apply", apply);
     module.def("nats", nats);
     module.def("sum_rows", sum_rows);
@@ -326,6 +186,7 @@ NB_MODULE(_native, module) {
     module.def("network_room", network_room);
     nb::class_<Sampler>(module, "Sampler").def("run", run_sampler);
     module.def("sampler", make_sampler, nb::rv_policy::take_ownership);
+    module.def("switched_off", switched_off);
     module.def("available", available);
     module.def("chosen", [] { return std::string(chosen_set().name); });
 }

@@ -257,5 +257,5 @@ def test_each_parameter_has_its_own_count_of_steps() -> None:
 
 
 def test_numbers_that_do_not_fit_the_parameters_are_an_error() -> None:
-    with pytest.raises(ShapeError, match="6 numbers for each of 2 parameters but there are 6"):
+    with pytest.raises(ShapeError, match="6 entries for each of 2 parameters but there are 6"):
         kernels.update("sgd", [0] * 6, [0.0, 0.0], rate=RATE)

@@ -301,3 +301,19 @@ def test_a_large_lstm_takes_the_kernels_whether_it_is_trained_or_not(
         torch.testing.assert_close(output, theirs(x)[0], rtol=0, atol=OUTPUT)
     mine(x)
     assert fused_calls == [kernels.kind("lstm")] * 2
+
+
+@pytest.mark.parametrize("recording", [False, True])
+def test_what_a_function_transform_has_left_behind_is_read_as_torch_reads_it(
+    recording: bool,
+) -> None:
+    theirs, mine = pair("RNN", 3, 4)
+    kept: list[Tensor] = []
+
+    def keep(x: Tensor) -> Tensor:
+        kept.append(x)
+        return x.sum()
+
+    torch.func.grad(keep)(torch.randn(5, 2, 3))  # what it kept has no memory of its own
+    with torch.set_grad_enabled(recording):
+        torch.testing.assert_close(mine(kept[0]), theirs(kept[0]))

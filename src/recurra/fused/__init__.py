@@ -16,12 +16,11 @@ from torch.nn import Parameter
 
 from recurra import kernels
 from recurra.cells import Cell, Weights
-from recurra.fused._call import EACH, Call
+from recurra.fused._call import Call
 from recurra.fused._network import NetworkLoss, Places
 from recurra.fused._node import run
 
 __all__ = [
-    "EACH",
     "Call",
     "NetworkLoss",
     "Places",
@@ -54,7 +53,11 @@ def readable(*tensors: Tensor | None) -> bool:
         return False
     for one in tensors:
         if one is not None and not (
-            type(one) in PLAIN and one.dtype is torch.float32 and one.is_cpu and one.numel()
+            type(one) in PLAIN
+            and one.dtype is torch.float32
+            and one.is_cpu
+            and one.numel()
+            and not torch._C._functorch.is_functorch_wrapped_tensor(one)  # a transform's leavings
         ):
             return False
     return not (

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from recurra import kernels
-from recurra.fused._call import BEFORE, EACH, FLOAT, H0, IDS, SOURCE, Call, Extent, addresses, shape
+from recurra.fused._call import BEFORE, H0, IDS, SOURCE, Call
+from recurra.kernels import WEIGHTS, LayerSize
 
 
 def gradients(
     call: Call,
-    size: Extent,
+    size: LayerSize,
     left: Sequence[Tensor | None],
     wants: tuple[bool, ...],
     d_outputs: Tensor | None,
@@ -27,29 +28,24 @@ def gradients(
 
     `left` is what forward left, wherever hooks have put it since.
     """
-    at, gates_at = addresses(left), BEFORE + EACH * len(call.reverse)
+    gates_at = BEFORE + WEIGHTS * len(call.reverse)
     source, weight_ih, gates, outputs = left[SOURCE], left[BEFORE], left[gates_at], left[-1]
     assert outputs is not None
     found = [
         torch.empty_like(one) if want and one is not None else None
         for one, want in zip(left[H0:gates_at], wants[1:], strict=True)
     ]
-    inputs: list[Tensor] = []  # the source's gradient by each direction
+    inputs: list[Tensor] = []  # the source's, by each direction
     if wants[0] and weight_ih is None:  # it is x_gates, whose gradient stands where gates stood
         if gates is None:
             gates = outputs.new_empty((size.tokens, size.width))
-            at[gates_at] = gates.data_ptr()
+            left = [*left[:gates_at], gates, *left[gates_at + 1 :]]
     elif wants[0] and source is not None:
         inputs = [torch.empty_like(source) for _ in call.reverse]
-    above = _rows(d_outputs)  # of both the sign may stand elsewhere than in memory
+    above = _above(call, d_outputs)
     final = [None if one is None else one.resolve_neg().contiguous() for one in d_final]
-    to, final_at, inputs_at = addresses(found), addresses(final), addresses(inputs)
-    work: list[kernels.Shape | kernels.Backward] = []
-    for index in range(len(call.reverse)):
-        d_input = inputs_at[index] if inputs else 0
-        own = _own(call, index, at, above, final_at, d_input, to)
-        work += shape(call, size, at, index), own
-    kernels.run_backward(*work)
+    threads = torch.get_num_threads()
+    kernels.run_backward(size, left, above, final, found, inputs, threads=threads)
     d_source = None
     if inputs:
         d_source, *more = inputs
@@ -60,64 +56,26 @@ def gradients(
     return d_source, *found
 
 
-def _own(
-    call: Call,
-    index: int,
-    at: list[int],
-    above: Tensor | None,
-    final: list[int],
-    d_input: int,
-    to: list[int],
-) -> kernels.Backward:
-    directions, other, part = len(call.reverse), call.kind.other, index * call.hidden * FLOAT
-    gates, state = BEFORE + EACH * directions + index, part * call.batch
-    d_h0, d_c0 = to[:2]
-    d_ih, d_hh, d_bias, d_bias_hh, d_other = to[2 + EACH * index : 2 + EACH * (index + 1)]
-    d_bias_hn = 0
-    if other == "bias_hn":
-        d_bias_hn = d_other or (d_bias_hh and d_bias_hh + 2 * call.hidden * FLOAT)
-    d_outputs, step, sequence, same = 0, 0, 0, False
-    if above is not None:
-        stride = above.stride()
-        step, sequence, same = stride[0], stride[-2], not any(stride)
-        if call.batch_first:
-            step, sequence = sequence, step
-        d_outputs = above.data_ptr() + (0 if same else part)
-    return kernels.Backward(
-        at[gates],
-        at[gates + directions],
-        at[-1] + part,
-        d_outputs,
-        step,
-        sequence,
-        same,
-        final[0] and final[0] + state,
-        final[1] and final[1] + state if len(final) == 2 else 0,
-        d_h0 and d_h0 + state,
-        d_c0 and d_c0 + state,
-        d_input,
-        d_ih,
-        d_hh,
-        d_other if other == "weight_hn" else 0,
-        d_bias,
-        d_bias_hh,
-        d_bias_hn,
-    )
+def _above(call: Call, d_outputs: Tensor | None) -> tuple[Tensor | None, int, int, bool]:
+    """The gradient of the outputs with rows that are contiguous, or one number for all of them,
+    and how far it is there from a step to the next and from a sequence to the next.
 
-
-def _rows(d_outputs: Tensor | None) -> Tensor | None:
-    """The gradient of the outputs in a layout whose rows are contiguous, or one number for all.
-
-    The latter is what a sum gives: nothing need be written out.
+    The one number is what a sum gives: nothing need be written out. Its sign, and the final
+    state's, may stand elsewhere than in memory.
     """
     if d_outputs is None:
-        return None
+        return None, 0, 0, False
     d_outputs = d_outputs.resolve_neg()
     stride = d_outputs.stride()
-    return d_outputs if stride[-1] == 1 or not any(stride) else d_outputs.contiguous()
+    same = not any(stride)
+    if stride[-1] != 1 and not same:
+        d_outputs = d_outputs.contiguous()
+        stride = d_outputs.stride()
+    step, sequence = stride[0], stride[-2]
+    return d_outputs, *((sequence, step) if call.batch_first else (step, sequence)), same
 
 
-def _of_gates(call: Call, size: Extent, gates: Tensor, ids: Tensor | None) -> Tensor:
+def _of_gates(call: Call, size: LayerSize, gates: Tensor, ids: Tensor | None) -> Tensor:
     """The source's gradient where that is x_gates, or with ids a table of them."""
     if ids is None:
         return gates.view(size.steps, call.batch, size.width)

@@ -67,31 +67,30 @@ class NetworkLoss:
         size = kernels.NetworkSize(
             kind.code, steps, batch, symbols, width, hidden, len(places.layers)
         )
-        at = [one.data_ptr() for one in weights]
-        to = [one.data_ptr() for one in gradients]
+        embedding = places.embedding
         arrays = kernels.NetworkArrays(
-            ids.data_ptr(),
-            targets.data_ptr(),
-            0 if places.embedding is None else at[places.embedding],
-            0 if places.embedding is None else to[places.embedding],
-            at[places.projection],
-            at[places.bias],
-            to[places.projection],
-            to[places.bias],
-            self._room_for(size, tied=places.embedding == places.projection),
+            ids,
+            targets,
+            None if embedding is None else weights[embedding],
+            None if embedding is None else gradients[embedding],
+            weights[places.projection],
+            weights[places.bias],
+            gradients[places.projection],
+            gradients[places.bias],
+            self._room_for(size, tied=embedding == places.projection),
         )
         before = [[one.contiguous() for one in fields] for fields in state or ()]
         after = []
-        layers: list[int] = []
+        layers: list[Tensor | None] = []
         for depth, own in enumerate(places.layers):
             final = [_floats(batch, hidden) for _ in range(kind.fields)]
             after.append(final)
-            layers += [0 if place is None else at[place] for place in own]
-            layers += [0 if place is None else to[place] for place in own]
+            for arrays_of in (weights, gradients):
+                layers += [None if place is None else arrays_of[place] for place in own]
             for fields in (before[depth] if state else [], final):
-                layers += [*(one.data_ptr() for one in fields), 0, 0][:2]
+                layers += [*fields, None, None][:2]
         threads = torch.get_num_threads()
-        nats = kernels.run_network_loss(size, arrays, tuple(layers), threads)
+        nats = kernels.run_network_loss(size, arrays, layers, threads)
         return nats, after, list(gradients)
 
     def _gradients_for(self, weights: Sequence[Tensor]) -> list[Tensor]:

@@ -10,6 +10,7 @@ import numpy as np
 from recurra.errors import ShapeError
 
 Array: TypeAlias = Any  # a NumPy array, or a torch tensor on the CPU
+Place: TypeAlias = Any  # an array for a native call: a torch tensor, an address, None for none
 
 
 def floats(what: str, array: Array, shape: tuple[int, ...]) -> int:

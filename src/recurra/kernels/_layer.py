@@ -1,4 +1,4 @@
-"""A layer's native call in its own terms: sizes, and addresses of arrays the caller has checked.
+"""A layer's native call in its own terms: sizes, and arrays the caller has checked.
 
 `forward` and `backward` in `_sequence.py` check arrays first. `recurra.fused` comes here directly,
 with tensors that it has checked or made itself: at one sequence the checks would take as long as
@@ -7,95 +7,68 @@ the layer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from recurra.errors import ShapeError
+from recurra.kernels._arrays import Place
 from recurra.kernels._available import native
 
-# An address of 0 is no array. What each array is, native/job.hpp says; the order here is that in
-# which native/bindings.cpp reads. float32; indices int64.
+WEIGHTS = 5  # arrays of a direction's weights: weight_ih, weight_hh, bias, bias_hh, other
 
 
-class Shape(NamedTuple):
-    """What forward and backward have in common: native/job.hpp's Shape."""
+class LayerSize(NamedTuple):
+    """What both calls are told beside arrays, in the order that native/bind_layer.cpp reads."""
 
     code: int  # the Kind's
     steps: int
     batch: int
     hidden: int
-    lengths: int
-    batch_sizes: int
-    order: int
-    reverse: bool
-    threads: int
-    weight_hh: int
-    weight_hn: int
-    input_size: int
-    input: int
-    input_step: int
-    input_sequence: int
-    weight_ih: int
-    h0: int
-    c0: int
-    outputs_step: int
-    outputs_sequence: int
-    tokens: int  # rows of packed arrays; else 0
+    width: int  # of a row of the source
+    rows: int  # of the source where that is a table
+    tokens: int  # steps · batch, or the rows of packed arrays
+    batch_first: bool
+    reverse: bool  # the first direction; a second one always is
+    directions: int
 
 
-class Forward(NamedTuple):
-    """What forward has beside its Shape."""
+def run_forward(
+    size: LayerSize, arrays: Sequence[Place], final: Sequence[Place], *, threads: int
+) -> None:
+    """Runs a layer in one direction or both, at the same time where the batch is small.
 
-    x_gates: int
-    ids: int
-    symbols: int  # rows of x_gates where there are ids
-    bias: int
-    bias_hh: int
-    bias_hn: int
-    outputs: int
-    hidden: int
-    cell: int
-    gates: int
-    extra: int
-
-
-class Backward(NamedTuple):
-    """What backward has beside its Shape."""
-
-    gates: int
-    extra: int
-    outputs: int
-    d_outputs: int
-    d_outputs_step: int
-    d_outputs_sequence: int
-    d_outputs_same: bool
-    d_hidden: int
-    d_cell: int
-    d_h0: int
-    d_c0: int
-    d_input: int = 0
-    d_weight_ih: int = 0
-    d_weight_hh: int = 0
-    d_weight_hn: int = 0
-    d_bias: int = 0
-    d_bias_hh: int = 0
-    d_bias_hn: int = 0
-
-
-def run_forward(*directions: Shape | Forward) -> None:
-    """Runs a direction, given as Shape and Forward, or both directions of a layer in turn.
-
-    Two at the same time where the batch is too small to be split. ShapeError for lengths or
-    batch_sizes that cannot be, IndexError for an id out of range.
+    arrays: lengths (B,), batch_sizes (T,), order (B,), ids (T, B), the source, h0, c0 ((D, B, H));
+    each direction's weight_ih, weight_hh, bias, bias_hh and other; each one's gates (N, G·H), each
+    one's extra (N, H), and the outputs (D·H a row): all but the last three are read, those filled.
+    Without weight_ih the source is x_gates. final: the fields of the state, (D, B, H), filled.
+    float32, indices int64, contiguous; native/job.hpp says which may be None. ShapeError for
+    lengths or batch_sizes that cannot be, IndexError for an id out of range.
     """
     try:
-        native.forward(*directions)
+        native.forward(size, arrays, final, threads)
     except ValueError as error:
         raise ShapeError(str(error)) from None
 
 
-def run_backward(*directions: Shape | Backward) -> None:
-    """The backward pass of what `run_forward` ran: a Shape and a Backward a direction."""
+def run_backward(
+    size: LayerSize,
+    arrays: Sequence[Place],
+    above: tuple[Place, int, int, bool],
+    final: Sequence[Place],
+    found: Sequence[Place],
+    inputs: Sequence[Place],
+    *,
+    threads: int,
+) -> None:
+    """The backward pass of what `run_forward` ran with those arrays.
+
+    above: the gradient of the outputs, how many floats it is there from a step's row to the next
+    and from a sequence's, and whether its first number stands for all; final: of each field of the
+    state. To be filled, None where not wanted: found, the gradient of h0, c0, and of each
+    direction's weights as in `arrays`; inputs, that of the source by each direction, or empty. The
+    gates become the gradient of x_gates.
+    """
     try:
-        native.backward(*directions)
+        native.backward(size, arrays, above, final, found, inputs, threads)
     except ValueError as error:
         raise ShapeError(str(error)) from None

@@ -1,4 +1,4 @@
-"""A language model's loss and gradients in one native call, in terms of sizes and addresses.
+"""A language model's loss and gradients in one native call, in terms of sizes and arrays.
 
 As in `_layer.py` nothing is checked here but ids: `recurra.fused` comes with tensors it has checked
 or made itself.
@@ -6,12 +6,14 @@ or made itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from recurra.kernels._arrays import Place
 from recurra.kernels._available import native
 
-# An address of 0 is no array. What each array is, native/network.hpp says; the order here is that
-# in which native/bindings.cpp reads.
+# What each array is, native/network.hpp says; the order here is that in which native/bindings.cpp
+# reads.
 
 
 class NetworkSize(NamedTuple):
@@ -27,17 +29,17 @@ class NetworkSize(NamedTuple):
 
 
 class NetworkArrays(NamedTuple):
-    """Its addresses beside the layers'."""
+    """Its arrays beside the layers'."""
 
-    ids: int
-    targets: int
-    embedding: int
-    d_embedding: int  # of a tied one the projection's
-    projection: int
-    bias: int
-    d_projection: int
-    d_bias: int
-    room: int
+    ids: Place
+    targets: Place
+    embedding: Place
+    d_embedding: Place  # of a tied one the projection's
+    projection: Place
+    bias: Place
+    d_projection: Place
+    d_bias: Place
+    room: Place
 
 
 def network_room(size: NetworkSize, *, tied: bool) -> int:
@@ -46,9 +48,9 @@ def network_room(size: NetworkSize, *, tied: bool) -> int:
 
 
 def run_network_loss(
-    size: NetworkSize, arrays: NetworkArrays, layers: tuple[int, ...], threads: int
+    size: NetworkSize, arrays: NetworkArrays, layers: Sequence[Place], threads: int
 ) -> float:
-    """The mean of −ln p(target); every gradient and the final states go where addresses say.
+    """The mean of −ln p(target); every gradient and the final states go where the arrays say.
 
     `layers`: for each weight_ih, weight_hh, bias and other, their gradients, h0, c0, hN and cN.
     NaN where no target counts. IndexError for an id or target out of range.

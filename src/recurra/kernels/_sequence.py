@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from recurra.errors import ShapeError
 from recurra.kernels._arrays import Array, floats, integers
 from recurra.kernels._kinds import Kind, kind
-from recurra.kernels._layer import Backward, Forward, Shape, run_backward, run_forward
+from recurra.kernels._layer import WEIGHTS, LayerSize, run_backward, run_forward
 
 
 def forward(
@@ -40,24 +40,20 @@ def forward(
     steps, batch, hidden = _sizes(outputs)
     wide = it.gates * hidden
     keeps = it.keeps_gates and gates is not None
-    bias, other = weights.get("bias"), _other(it, weights, hidden)
     table = (x_gates.shape[0], wide) if ids is not None else (steps, batch, wide)
-    shape = _shape(it, weights, initial, outputs, lengths, reverse, threads)
-    final_h, final_c = _state("final", it, final, batch, hidden)
-    own = Forward(
-        x_gates=floats("x_gates", x_gates, table),
-        ids=0 if ids is None else integers("ids", ids, (steps, batch)),
-        symbols=table[0],
-        bias=0 if bias is None else floats("bias", bias, (wide,)),
-        bias_hh=0,
-        bias_hn=other if it.other == "bias_hn" else 0,
-        outputs=floats("outputs", outputs, (steps, batch, hidden)),
-        hidden=final_h,
-        cell=final_c,
-        gates=floats("gates", gates, (steps, batch, wide)) if keeps else 0,
-        extra=floats("extra", extra, (steps, batch, hidden)) if keeps else 0,
-    )
-    run_forward(shape, own)
+    arrays = [
+        None if lengths is None else integers("lengths", lengths, (batch,)),
+        *(None, None),  # it is not packed
+        None if ids is None else integers("ids", ids, (steps, batch)),
+        floats("x_gates", x_gates, table),
+        *_state("initial", it, initial, batch, hidden),
+        *_weights(it, weights, hidden, bias=True),
+        floats("gates", gates, (steps, batch, wide)) if keeps else None,
+        floats("extra", extra, (steps, batch, hidden)) if keeps else None,
+        floats("outputs", outputs, (steps, batch, hidden)),
+    ]
+    size = _size(it, outputs, reverse, rows=table[0])
+    run_forward(size, arrays, _state("final", it, final, batch, hidden), threads=threads)
 
 
 def backward(
@@ -84,28 +80,30 @@ def backward(
     it = kind(cell)
     steps, batch, hidden = _sizes(outputs)
     d_state = [
-        0 if one is None else floats(f"d_final[{i}]", one, (batch, hidden))
+        None if one is None else floats(f"d_final[{i}]", one, (batch, hidden))
         for i, one in enumerate(d_final)
     ]
     if len(d_state) != it.fields:
         raise ShapeError(f"d_final must have {it.fields} fields but has {len(d_state)}.")
-    d_h0, d_c0 = _state("d_initial", it, d_initial, batch, hidden)
-    own = Backward(
-        gates=floats("gates", gates, (steps, batch, it.gates * hidden)),
-        extra=floats("extra", extra, (steps, batch, hidden)) if it.keeps_extra else 0,
-        outputs=floats("outputs", outputs, (steps, batch, hidden)),
-        d_outputs=0
-        if d_outputs is None
-        else floats("d_outputs", d_outputs, (steps, batch, hidden)),
-        d_outputs_step=batch * hidden,
-        d_outputs_sequence=hidden,
-        d_outputs_same=False,
-        d_hidden=d_state[0],
-        d_cell=d_state[1] if it.fields == 2 else 0,
-        d_h0=d_h0,
-        d_c0=d_c0,
+    arrays = [
+        None if lengths is None else integers("lengths", lengths, (batch,)),
+        *(None, None, None, None),
+        *_state("initial", it, initial, batch, hidden),
+        *_weights(it, weights, hidden),
+        floats("gates", gates, (steps, batch, it.gates * hidden)),
+        floats("extra", extra, (steps, batch, hidden)) if it.keeps_extra else None,
+        floats("outputs", outputs, (steps, batch, hidden)),
+    ]
+    above = None if d_outputs is None else floats("d_outputs", d_outputs, (steps, batch, hidden))
+    run_backward(
+        _size(it, outputs, reverse),
+        arrays,
+        (above, batch * hidden, hidden, False),
+        d_state,
+        [*_state("d_initial", it, d_initial, batch, hidden), *[None] * WEIGHTS],
+        [],
+        threads=threads,
     )
-    run_backward(_shape(it, weights, initial, outputs, lengths, reverse, threads), own)
 
 
 def _sizes(outputs: Array) -> tuple[int, int, int]:
@@ -115,52 +113,42 @@ def _sizes(outputs: Array) -> tuple[int, int, int]:
     return shape
 
 
-def _shape(
-    it: Kind,
-    weights: Mapping[str, Array],
-    initial: Sequence[Array],
-    outputs: Array,
-    lengths: Array | None,
-    reverse: bool,
-    threads: int,
-) -> Shape:
+def _size(it: Kind, outputs: Array, reverse: bool, rows: int = 0) -> LayerSize:
     steps, batch, hidden = _sizes(outputs)
-    h0, c0 = _state("initial", it, initial, batch, hidden)
-    return Shape(
-        code=it.code,
-        steps=steps,
-        batch=batch,
-        hidden=hidden,
-        lengths=0 if lengths is None else integers("lengths", lengths, (batch,)),
-        batch_sizes=0,
-        order=0,
+    return LayerSize(
+        it.code,
+        steps,
+        batch,
+        hidden,
+        width=it.gates * hidden,
+        rows=rows,
+        tokens=steps * batch,
+        batch_first=False,
         reverse=reverse,
-        threads=threads,
-        weight_hh=floats("weight_hh", weights["weight_hh"], (it.recurrent_gates * hidden, hidden)),
-        weight_hn=_other(it, weights, hidden) if it.other == "weight_hn" else 0,
-        input_size=0,
-        input=0,
-        input_step=0,
-        input_sequence=0,
-        weight_ih=0,
-        h0=h0,
-        c0=c0,
-        outputs_step=batch * hidden,
-        outputs_sequence=hidden,
-        tokens=0,
+        directions=1,
     )
 
 
-def _other(it: Kind, weights: Mapping[str, Array], hidden: int) -> int:
-    if it.other is None:
-        return 0
-    shape = (hidden,) if it.other == "bias_hn" else (hidden, hidden)
-    return floats(it.other, weights[it.other], shape)
+def _weights(
+    it: Kind, weights: Mapping[str, Array], hidden: int, *, bias: bool = False
+) -> list[int | None]:
+    """The addresses of weight_ih, weight_hh, bias (if asked for and there), bias_hh and other."""
+    found: list[int | None] = [None] * WEIGHTS
+    wide = it.recurrent_gates * hidden
+    found[1] = floats("weight_hh", weights["weight_hh"], (wide, hidden))
+    if bias and "bias" in weights:
+        found[2] = floats("bias", weights["bias"], (it.gates * hidden,))
+    if it.other is not None:
+        shape = (hidden,) if it.other == "bias_hn" else (hidden, hidden)
+        found[4] = floats(it.other, weights[it.other], shape)
+    return found
 
 
-def _state(what: str, it: Kind, state: Sequence[Array], batch: int, hidden: int) -> tuple[int, int]:
-    """The addresses of h and of c, 0 where the cell has none."""
+def _state(
+    what: str, it: Kind, state: Sequence[Array], batch: int, hidden: int
+) -> tuple[int, int | None]:
+    """The addresses of h and of c, None where the cell has none."""
     if len(state) != it.fields:
         raise ShapeError(f"{what} must have {it.fields} fields but has {len(state)}.")
     h, *c = (floats(f"{what}[{i}]", one, (batch, hidden)) for i, one in enumerate(state))
-    return h, c[0] if c else 0
+    return h, c[0] if c else None

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from recurra.errors import ShapeError
+from recurra.kernels._arrays import Place
 from recurra.kernels._available import native
 
 RULES = ("sgd", "adam", "adamw", "adagrad", "rmsprop")  # in the order of native/update.hpp
-_EACH = 6  # numbers of a parameter
+_EACH = 6  # entries of a parameter
 _NO_LIMIT = float("inf")
 
 
 def update(
     rule: str,
-    parameters: Sequence[int],
+    parameters: Sequence[Place],
     decays: Sequence[float],
     *,
     rate: float,
@@ -33,18 +34,18 @@ def update(
     is changed; one whose square float32 cannot hold is infinite. The bits do not depend on
     `threads`.
 
-    parameters: six numbers each, five addresses of float32 arrays that do not overlap, unchecked,
-    and how many numbers they have: weight, gradient, the momentum or mean of gradients (sgd, adam,
-    adamw), the sum or mean of their squares (all but sgd), a single number that counts the updates,
-    each 0 where there is none. momentum, square_decay, epsilon: torch's momentum or betas[0],
-    betas[1] or alpha, eps. A denormal number counts as zero, in the state too: beside epsilon, and
-    beside adagrad's sum, it is less than rounding.
+    parameters: of each five float32 arrays that do not overlap (torch tensors or addresses,
+    unchecked) and how many numbers they have: weight, gradient, the momentum or mean of gradients
+    (sgd, adam, adamw), the sum or mean of their squares (all but sgd), a single number that counts
+    the updates, each None where there is none. momentum, square_decay, epsilon: torch's momentum
+    or betas[0], betas[1] or alpha, eps. A denormal number counts as zero, in the state too: beside
+    epsilon, and beside adagrad's sum, it is less than rounding.
 
-    Raises ShapeError where there are not six numbers for each decay.
+    Raises ShapeError where there are not six of them for each decay.
     """
     if len(parameters) != _EACH * len(decays):
         raise ShapeError(
-            f"there must be {_EACH} numbers for each of {len(decays)} parameters but there are "
+            f"there must be {_EACH} entries for each of {len(decays)} parameters but there are "
             f"{len(parameters)}."
         )
     norm, cut = native.update(

@@ -57,7 +57,7 @@ def call_of(module: torch.nn.RNNBase, given: Any, state: Any) -> Call | None:
     else:
         return None
     if fields:
-        shape = (len(weights) // fused.EACH, batch, module.hidden_size)
+        shape = (len(weights) // kernels.WEIGHTS, batch, module.hidden_size)
         if any(one.shape != shape for one in fields):
             return None
     return Call(x, batch, packed, unbatched, (*fields, None, None)[:2], weights)
@@ -84,7 +84,7 @@ def run(module: torch.nn.RNNBase, call: Call) -> tuple[Any, tuple[Tensor, ...]]:
     for depth in range(module.num_layers):
         begin, end = depth * directions, (depth + 1) * directions
         h0, c0 = (None if one is None else one[begin:end] for one in call.state)
-        weights = call.weights[begin * fused.EACH : end * fused.EACH]
+        weights = call.weights[begin * kernels.WEIGHTS : end * kernels.WEIGHTS]
         x, *final = fused.run(layer, x, h0, c0, *weights)
         finals.append(final)
         if dropped and depth + 1 < module.num_layers:
@@ -136,5 +136,5 @@ def _names(layers: int, bidirectional: bool, bias: bool) -> list[str | None]:
         name and f"{name}_l{depth}{way}"
         for depth in range(layers)
         for way in ways
-        for name in (*of_each, *[None] * (fused.EACH - len(of_each)))
+        for name in (*of_each, *[None] * (kernels.WEIGHTS - len(of_each)))
     ]

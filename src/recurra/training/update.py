@@ -65,15 +65,15 @@ def _native(
     clip_value: float | None,
 ) -> Clipped:
     momentum, squares, step = kept = KEPT[kind]
-    arrays: list[int] = []
+    arrays: list[Tensor | int | None] = []
     for parameter, _ in moved:
         state = optimizer.state[parameter] or _begin(optimizer, kept, parameter)
         arrays += (
-            parameter.data_ptr(),
-            parameter.grad.data_ptr(),  # type: ignore[union-attr]  # none is left out
-            state[momentum].data_ptr() if momentum else 0,
-            state[squares].data_ptr() if squares else 0,
-            state[step].data_ptr() if step else 0,
+            parameter,
+            parameter.grad,
+            state[momentum] if momentum else None,
+            state[squares] if squares else None,
+            state[step] if step else None,
             parameter.numel(),
         )
     group = optimizer.param_groups[0]  # they differ in weight decay alone

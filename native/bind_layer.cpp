@@ -1,0 +1,229 @@
+// A layer's two calls for Python, one direction or both. recurra.kernels has checked the arrays'
+// types, shapes and layout; the numbers in lengths, batch_sizes, order and ids are checked here.
+#include <algorithm>
+#include <vector>
+
+#include "binding.hpp"
+#include "plan.hpp"
+#include "sets.hpp"
+
+namespace recurra {
+namespace {
+
+// The order of recurra.kernels' LayerSize. The second of two directions reads the last step first.
+struct Size {
+    explicit Size(nb::handle numbers) {
+        Reader from(numbers);
+        cell = static_cast<Cell>(from.number());
+        T = from.number();
+        B = from.number();
+        H = from.number();
+        width = from.number();
+        rows = from.number();
+        tokens = from.number();
+        batch_first = from.number() != 0;
+        reverse = from.number() != 0;
+        directions = from.number();
+    }
+
+    Cell cell;
+    Index T, B, H;
+    Index width;   // of a row of the source: I, or G·H
+    Index rows;    // of the source where that is a table
+    Index tokens;  // N
+    bool batch_first, reverse;
+    Index directions;
+
+    // A state of the second direction stands behind that of the first.
+    Index state(Index direction) const { return direction * B * H; }
+
+    // Of rows of that width, packed where the source is.
+    Layout layout(Index row, bool packed) const {
+        if (packed) return {row, row};
+        return batch_first ? Layout{row, T * row} : Layout{B * row, row};
+    }
+};
+
+template <class T>
+T* behind(T* array, Index count) {
+    return array ? array + count : nullptr;
+}
+
+// The arrays of a direction's weights, or of their gradients.
+template <class T>
+struct Weights {
+    explicit Weights(Reader& from)
+        : ih(from.array<T>()), hh(from.array<T>()), bias(from.array<T>()),
+          bias_hh(from.array<T>()), other(from.array<T>()) {}
+
+    // Of gru, whose second bias from torch has it at its end; `other` is the cell's own.
+    T* bias_hn(const Size& size) const {
+        if (size.cell != Cell::gru) return nullptr;
+        return other ? other : behind(bias_hh, 2 * size.H);
+    }
+    // Of gru_reset_before.
+    T* hn(const Size& size) const { return size.cell == Cell::gru_reset_before ? other : nullptr; }
+
+    T *ih, *hh, *bias, *bias_hh, *other;
+};
+
+// What forward leaves for backward, in the order of recurra.fused: the same for both calls.
+struct Left {
+    Left(nb::handle arrays, const Size& size) {
+        Reader from(arrays);
+        lengths = from.array<const Index>();
+        batch_sizes = from.array<const Index>();
+        order = from.array<const Index>();
+        ids = from.array<const Index>();
+        source = from.array<const float>();
+        h0 = from.array<const float>();
+        c0 = from.array<const float>();
+        for (Index d = 0; d < size.directions; ++d) weights.emplace_back(from);
+        for (Index d = 0; d < size.directions; ++d) gates.push_back(from.array<float>());
+        for (Index d = 0; d < size.directions; ++d) extra.push_back(from.array<float>());
+        outputs = from.array<float>();
+    }
+
+    const Index *lengths, *batch_sizes, *order, *ids;
+    const float *source, *h0, *c0;
+    std::vector<Weights<const float>> weights;
+    std::vector<float*> gates, extra;
+    float* outputs;
+};
+
+Shape shape_of(const Size& size, const Left& left, Index direction, int threads) {
+    const Weights<const float>& weights = left.weights[direction];
+    const bool packed = left.batch_sizes;
+    const Index input_size = weights.ih ? size.width : 0;
+    Shape to{};
+    to.cell = size.cell;
+    to.T = size.T;
+    to.B = size.B;
+    to.H = size.H;
+    to.lengths = left.lengths;
+    to.batch_sizes = left.batch_sizes;
+    to.order = left.order;
+    to.reverse = size.reverse || direction;
+    to.threads = std::max(threads, 1);
+    to.weight_hh = weights.hh;
+    to.weight_hn = weights.hn(size);
+    to.I = input_size;
+    to.input = weights.ih ? left.source : nullptr;
+    to.input_at = size.layout(input_size, packed);
+    to.weight_ih = weights.ih;
+    to.h0 = behind(left.h0, size.state(direction));
+    to.c0 = behind(left.c0, size.state(direction));
+    to.outputs_at = size.layout(size.directions * size.H, packed);
+    return to;
+}
+
+void check(const Shape& job, Index tokens) {
+    for (Index b = 0; job.lengths && b < job.B; ++b)
+        if (job.lengths[b] < 0 || job.lengths[b] > job.T) {
+            const auto [low, high] = std::minmax_element(job.lengths, job.lengths + job.B);
+            throw std::invalid_argument("lengths must be 0 to T=" + std::to_string(job.T) +
+                                        " but reach from " + std::to_string(*low) + " to " +
+                                        std::to_string(*high) + ".");
+        }
+    if (!job.batch_sizes) return;
+    Index sum = 0, before = job.B;
+    for (Index t = 0; t < job.T; ++t) {
+        const Index size = job.batch_sizes[t];
+        if (size < 1 || size > before)
+            throw std::invalid_argument("batch_sizes must fall from B=" + std::to_string(job.B) +
+                                        " and stay above 0 but hold " + std::to_string(size) +
+                                        " after " + std::to_string(before) + ".");
+        sum += before = size;
+    }
+    if (sum != tokens)
+        throw std::invalid_argument("batch_sizes must sum to the " + std::to_string(tokens) +
+                                    " rows of the data but sum to " + std::to_string(sum) + ".");
+    for (Index b = 0; job.order && b < job.B; ++b)
+        if (job.order[b] < 0 || job.order[b] >= job.B)
+            throw std::invalid_argument("the order of the sequences must be of 0 to " +
+                                        std::to_string(job.B - 1) + " but holds " +
+                                        std::to_string(job.order[b]) + ".");
+}
+
+// `left`: what comes in, and gates, extra and outputs to be filled; `final`: each field's.
+void forward(nb::handle numbers, nb::handle arrays, nb::handle final, int threads) {
+    const Size size(numbers);
+    const Left left(arrays, size);
+    Reader fields(final);
+    float* hN = fields.array<float>();
+    float* cN = fields.count() > 1 ? fields.array<float>() : nullptr;
+    std::vector<Forward> jobs;
+    for (Index d = 0; d < size.directions; ++d) {
+        const Weights<const float>& weights = left.weights[d];
+        Forward to{shape_of(size, left, d, threads)};
+        to.x = weights.ih ? nullptr : left.source;
+        to.ids = left.ids;
+        to.bias = weights.bias;
+        to.bias_hh = weights.bias_hh;
+        to.bias_hn = weights.bias_hn(size);
+        to.outputs = left.outputs + d * size.H;
+        to.hN = hN + size.state(d);
+        to.cN = behind(cN, size.state(d));
+        to.gates = left.gates[d];
+        to.extra = left.extra[d];
+        jobs.push_back(to);
+    }
+    nb::gil_scoped_release released;
+    check(jobs[0], size.tokens);
+    check_ids(left.ids, size.tokens, 0, size.rows);
+    run_directions(jobs.data(), jobs.size(), chosen_set().forward);
+}
+
+// `above`: the outputs' gradient, its Layout, and whether all of it is its first number; `final`:
+// the gradient of each field; `found`: room for that of h0, c0 and each direction's weights;
+// `inputs`: for the input's by each direction, or empty. None is zero where it comes in, not wanted where it
+// goes out.
+void backward(nb::handle numbers, nb::handle arrays, nb::handle above, nb::handle final,
+              nb::handle found, nb::handle inputs, int threads) {
+    const Size size(numbers);
+    const Left left(arrays, size);
+    Reader from_above(above), fields(final), to_found(found), to_inputs(inputs);
+    const float* d_outputs = from_above.array<const float>();
+    const Index step = from_above.number();
+    const Layout d_outputs_at{step, from_above.number()};
+    const bool same = from_above.number() != 0;
+    const float* d_hN = fields.array<const float>();
+    const float* d_cN = fields.count() > 1 ? fields.array<const float>() : nullptr;
+    float* d_h0 = to_found.array<float>();
+    float* d_c0 = to_found.array<float>();
+    std::vector<Backward> jobs;
+    for (Index d = 0; d < size.directions; ++d) {
+        const Weights<float> weights(to_found);
+        Backward to{shape_of(size, left, d, threads)};
+        to.gates = left.gates[d];
+        to.extra = left.extra[d];
+        to.outputs = left.outputs + d * size.H;
+        to.d_outputs = behind(d_outputs, same ? 0 : d * size.H);
+        to.d_outputs_at = d_outputs_at;
+        to.d_outputs_same = same;
+        to.d_hN = behind(d_hN, size.state(d));
+        to.d_cN = behind(d_cN, size.state(d));
+        to.d_h0 = behind(d_h0, size.state(d));
+        to.d_c0 = behind(d_c0, size.state(d));
+        to.d_input = to_inputs.count() ? to_inputs.array<float>() : nullptr;
+        to.d_weight_ih = weights.ih;
+        to.d_weight_hh = weights.hh;
+        to.d_weight_hn = weights.hn(size);
+        to.d_bias = weights.bias;
+        to.d_bias_hh = weights.bias_hh;
+        to.d_bias_hn = weights.bias_hn(size);
+        jobs.push_back(to);
+    }
+    nb::gil_scoped_release released;
+    check(jobs[0], size.tokens);
+    run_directions(jobs.data(), jobs.size(), chosen_set().backward);
+}
+
+}  // namespace
+
+void bind_layer(nb::module_& module) {
+    module.def("forward", forward);
+    module.def("backward", backward);
+}
+
+}  // namespace recurra
