@@ -142,11 +142,16 @@ def test_a_copied_run_goes_on_as_the_original_does(tmp_path: Path) -> None:
 def test_a_finished_run_ends_again_at_once_and_goes_on_with_a_larger_budget(
     tmp_path: Path,
 ) -> None:
-    run = tmp_path / "run"
-    fit(run, Config(training=PLAIN))
+    run, watcher = tmp_path / "run", Stops(-1)
+    fit(run, Config(training=PLAIN), watcher=watcher)
     before = metrics(run)
-    assert fit(run, Config(training=PLAIN), resume=True).steps == 40
+    assert watcher.notes == []
+    assert fit(run, Config(training=PLAIN), resume=True, watcher=watcher).steps == 40
     assert metrics(run) == before
+    assert watcher.notes == [
+        "this run is finished, its budget is spent, after 40 steps: nothing was trained. A larger "
+        f"budget trains it on: recurra resume {run} --steps 80"
+    ]
     longer = Config(training=replace(PLAIN, steps=50))
     assert fit(run, longer, resume=True).steps == 50
     assert [record["steps"] for record in metrics(run) if record["kind"] == "result"] == [50]
@@ -176,7 +181,8 @@ def test_a_run_that_early_stopping_ended_trains_on_with_a_new_budget_alone(tmp_p
     again = fit(run, Config(training=training), resume=True, watcher=watcher)
     assert (again.reason, again.steps) == ("early stop", ended)
     assert watcher.notes == [
-        "early stopping ended this run; a new budget (--steps, --epochs or --minutes) trains it on."
+        f"this run is finished, early stopping ended it, after {ended} steps: nothing was trained. "
+        f"A larger budget trains it on: recurra resume {run} --steps 80"
     ]
     longer = fit(run, Config(training=replace(training, steps=100)), resume=True)
     assert longer.steps >= ended + 2
