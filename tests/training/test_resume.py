@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from recurra import store
+from recurra.errors import RunError
 from recurra.task import Loss
 from recurra.training import resume
 from recurra.training.settings import OPTIMIZERS
@@ -127,6 +128,34 @@ def test_a_kill_between_the_two_files_of_a_save_is_made_good(tmp_path: Path) -> 
     assert int(best) == scalars(parts)["state"]["best_step"] == 7
     fit(parts, Config(training=PLAIN), resume=True)
     assert_same_run(whole, parts)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "flipped"])
+def test_lost_weights_are_written_again_with_a_note(tmp_path: Path, damage: str) -> None:
+    run, watcher = tmp_path / "run", Stops(-1)
+    fit(run, Config(training=PLAIN))
+    path = run / store.MODEL
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9] if damage == "cut" else whole[:-1] + bytes([whole[-1] ^ 1]))
+    if damage == "missing":
+        path.unlink()
+    fit(run, Config(training=PLAIN), resume=True, watcher=watcher)
+    assert path.read_bytes() == whole
+    note = watcher.notes[0]
+    assert store.MODEL in note
+    assert note.endswith("It is written again, from resume.safetensors.")
+    fit(run, Config(training=PLAIN), resume=True, watcher=(again := Stops(-1)))
+    assert [note for note in again.notes if store.MODEL in note] == []
+
+
+def test_a_damaged_resume_file_is_not_gone_on_from(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    fit(run, Config(training=PLAIN), watcher=Stops(10))
+    data = bytearray((run / store.RESUME).read_bytes())
+    data[-1] ^= 1
+    (run / store.RESUME).write_bytes(data)
+    with pytest.raises(RunError, match=r"resume\.safetensors is damaged: its content"):
+        fit(run, Config(training=PLAIN), resume=True)
 
 
 def test_a_copied_run_goes_on_as_the_original_does(tmp_path: Path) -> None:

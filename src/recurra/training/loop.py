@@ -60,6 +60,7 @@ def train(
     with store.lock(folder), _going_on(folder), Interrupt() as interrupt:
         if resume:
             session.go_on(folder, _settings(task, folder))
+            _note_lost_weights(folder, steady)
             session.save(folder)
             store.write_record(folder, record)  # its budget may be new
         outcome = session.run(folder, interrupt)
@@ -80,6 +81,14 @@ def _going_on(folder: Path) -> Iterator[None]:
     except WriteError as error:
         told = str(error).removesuffix(".")
         raise RunError(f"{told}: recurra resume {quote(str(folder))}") from error
+
+
+def _note_lost_weights(folder: Path, watcher: Steady) -> None:
+    """A note where `model.safetensors` is not whole: the save that follows writes it again."""
+    try:
+        store.check_tensors(folder / store.MODEL)
+    except RunError as error:
+        watcher.note(f"{error} It is written again, from {store.RESUME}.")
 
 
 def _evaluated(task: Task, folder: Path, outcome: Outcome) -> Outcome:
