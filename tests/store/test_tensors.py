@@ -147,7 +147,7 @@ def test_the_sha256_in_a_file_is_its_own_with_the_digits_as_zeros(tmp_path: Path
     store.check_tensors(path)
 
 
-def test_a_byte_that_changed_is_told_with_what_to_do(tmp_path: Path) -> None:
+def test_a_byte_that_changed_is_told_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     store.save_tensors(path, {"w": np.zeros(100)}, {})
     data = bytearray(path.read_bytes())
@@ -157,8 +157,7 @@ def test_a_byte_that_changed_is_told_with_what_to_do(tmp_path: Path) -> None:
         with pytest.raises(RunError) as caught:
             read(path)
         assert str(caught.value) == (
-            f"{path} is damaged: its content is not that of its SHA-256, something changed it. "
-            "Copy it again."
+            f"{path} is damaged: it is no longer what was written, by its SHA-256."
         )
 
 

@@ -154,7 +154,7 @@ def test_a_damaged_resume_file_is_not_gone_on_from(tmp_path: Path) -> None:
     data = bytearray((run / store.RESUME).read_bytes())
     data[-1] ^= 1
     (run / store.RESUME).write_bytes(data)
-    with pytest.raises(RunError, match=r"resume\.safetensors is damaged: its content"):
+    with pytest.raises(RunError, match=r"resume\.safetensors is damaged: it is no longer what"):
         fit(run, Config(training=PLAIN), resume=True)
 
 

@@ -191,9 +191,7 @@ def _check_digest(path: Path, header: Header) -> None:
         while block := file.read(_BLOCK):
             digest.update(block)
     if digest.hexdigest() != header.sha256:
-        raise _damaged(
-            path, "its content is not that of its SHA-256, something changed it. Copy it again"
-        )
+        raise _damaged(path, "it is no longer what was written, by its SHA-256")
 
 
 def _entry(path: Path, name: str, value: Any) -> Entry:
