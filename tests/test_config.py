@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recurra import tasks
+from recurra import registry, tasks
 from recurra.config import (
     from_json,
     option,
@@ -117,7 +117,7 @@ def test_a_choice_that_is_none_is_answered_with_all_and_the_nearest() -> None:
         require_one_of("optimizer", "lion", known)
 
 
-@pytest.mark.parametrize("task", tasks.names())
+@pytest.mark.parametrize("task", registry.names("tasks"))
 def test_every_choice_of_every_task_names_the_nearest(task: str) -> None:
     """A setting whose help or error lists its values: a wrong letter must be told."""
     config = tasks.load(task).Config()
