@@ -70,7 +70,7 @@ def main() -> None:
         before = [item["score"] for item in validations if item["step"] <= sample["step"]]
         nats = before[-1] if before else None
         rows.append(row(f"{sample['step']:,}", nats, [sample["text"]], training))
-    held_out, part = split_tokens(folder, (), "auto")
+    held_out, part, _ = split_tokens(folder, (), "auto")
     length = record.config["data"]["sample_length"]
     drawn = sampling.sample(model, length=length, temperature=TEMPERATURE, count=PIECES, seed=0)
     rows.append(row("the trained model", None, [one.text for one in drawn], training))

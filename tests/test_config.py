@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from recurra.config import from_json, option, options, require, to_json, updated
+from recurra import registry, tasks
+from recurra.config import (
+    from_json,
+    option,
+    options,
+    require,
+    require_one_of,
+    to_json,
+    updated,
+)
 from recurra.errors import ConfigError
 
 
@@ -94,3 +103,28 @@ def test_a_setting_younger_than_the_values_has_its_default() -> None:
 def test_json_that_is_not_the_config_is_refused_by_name(values: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         from_json(Outer, values)
+
+
+def test_a_choice_that_is_none_is_answered_with_all_and_the_nearest() -> None:
+    known = ("adam", "adagrad", "sgd")
+    require_one_of("optimizer", "sgd", known)
+    with pytest.raises(ConfigError) as caught:
+        require_one_of("optimizer", "adan", known)
+    assert str(caught.value) == (
+        "optimizer = 'adan': must be one of adam, adagrad, sgd. Did you mean 'adam'?"
+    )
+    with pytest.raises(ConfigError, match=r"must be one of adam, adagrad, sgd\.$"):
+        require_one_of("optimizer", "lion", known)
+
+
+@pytest.mark.parametrize("task", registry.names("tasks"))
+def test_every_choice_of_every_task_names_the_nearest(task: str) -> None:
+    """A setting whose help or error lists its values: a wrong letter must be told."""
+    config = tasks.load(task).Config()
+    for wrong in ("optimizer", "schedule", "precision", "tokens", "pooling", "class_weights"):
+        if wrong in options(config):
+            right = options(config)[wrong].default
+            with pytest.raises(ConfigError, match=f"Did you mean {right!r}"):
+                updated(config, {wrong: f"{right}x"})
+    with pytest.raises(ConfigError, match="Did you mean 'valid'"):
+        updated(tasks.load(task).Evaluating(), {"split": "vaild"})

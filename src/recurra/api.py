@@ -167,8 +167,8 @@ def _fit(
 def _device(name: str) -> torch.device:
     import torch
 
-    if name not in DEVICES:
-        raise ConfigError(f"device = {name!r}: must be one of {', '.join(DEVICES)}.")
+    # no nearest is named: that of gpu is cpu
+    require(name in DEVICES, "device", name, f"must be one of {', '.join(DEVICES)}")
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device = 'cuda': torch sees no CUDA device here; use cpu or auto.")
     found = "cuda" if torch.cuda.is_available() else "cpu"

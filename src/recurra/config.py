@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -30,6 +30,13 @@ def require(condition: bool, name: str, value: Any, must: str) -> None:
     """Nothing if the condition holds, else ConfigError: '<name> = <value>: <must>'."""
     if not condition:
         raise ConfigError(f"{name} = {value!r}: {must}.")
+
+
+def require_one_of(name: str, value: str, known: Sequence[str]) -> None:
+    """Nothing if `value` is among the known, else ConfigError with all of them and the nearest."""
+    if value not in known:
+        near = did_you_mean(str(value), known)
+        raise ConfigError(f"{name} = {value!r}: must be one of {', '.join(known)}.{near}")
 
 
 @dataclass(frozen=True)

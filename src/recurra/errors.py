@@ -30,6 +30,10 @@ class RunError(RecurraError):
     """A run folder that cannot be opened, continued or written."""
 
 
+class WriteError(RunError):
+    """A file of a run folder that cannot be written; what was saved before is whole."""
+
+
 class MissingExtraError(RecurraError):
     """Something that an optional dependency does, and it is not installed."""
 

@@ -154,3 +154,30 @@ def test_predict_reads_lines_of_the_form_that_the_run_was_trained_on(
     asked.write_text("quite good\n")
     assert main(["predict", run, "--file", str(asked)]) == 2
     assert "line 1: 'quite good' is not of the form" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "flag", "tasks"),
+    [
+        ("evaluate RUN --windows 3", "--windows", "lm"),
+        ("evaluate RUN --windows=3", "--windows=3", "lm"),
+        ("evaluate RUN --int8", "--int8", "lm"),
+        ("train tag --no-classes", "--no-classes", "names"),
+        ("train names --tokens word", "--tokens", "classify, lm"),
+    ],
+)
+def test_a_flag_of_another_task_is_told_as_such(
+    run: str, capsys: pytest.CaptureFixture[str], asked: str, flag: str, tasks: str
+) -> None:
+    assert main(asked.replace("RUN", run).split()) == 2
+    assert f"unknown flag {flag!r} here: it is of {tasks}. `recurra" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["sample", "score"])
+def test_a_run_that_writes_nothing_says_what_it_can_be_asked(
+    run: str, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    assert main([verb, run, *(["a"] if verb == "score" else [])]) == 2
+    assert (
+        f"ask it with recurra predict {run} or recurra evaluate {run}." in capsys.readouterr().err
+    )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra.data.holdout import Held, by_seed
+from recurra.data.holdout import LEARNED_FROM, Held, by_seed, part_to_evaluate
 from recurra.errors import ConfigError, DataError
 
 TENTHS = (0.8, 0.1, 0.1)
@@ -80,3 +80,12 @@ def test_shares_that_are_none_are_refused() -> None:
 def test_no_example_is_refused() -> None:
     with pytest.raises(DataError, match="there is no example to split"):
         by_seed(0, TENTHS, 0)
+
+
+def test_auto_is_test_else_valid_else_the_training_part_with_a_note() -> None:
+    assert part_to_evaluate("auto", ["train", "valid", "test"]) == ("test", ())
+    assert part_to_evaluate("auto", ["train", "valid"]) == ("valid", ())
+    assert part_to_evaluate("auto", ["train"]) == ("train", (LEARNED_FROM,))
+    # who asks for a part by its name knows which it is
+    for named in ("train", "valid", "all"):
+        assert part_to_evaluate(named, ["train"]) == (named, ())

@@ -102,7 +102,9 @@ def test_settings_that_do_not_fit_are_refused_before_anything_is_read(
 
 def test_a_run_of_another_kind_is_refused(folder: Path) -> None:
     store.write_record(folder, dataclasses.replace(RECORD, kind="tagger", task="tag", facts={}))
-    with pytest.raises(RunError, match="is a run of 'tag': it holds no language model"):
+    with pytest.raises(
+        RunError, match=r"is a run of 'tag', .*: ask it with recurra predict .* or "
+    ):
         LanguageModel.open(folder)
 
 

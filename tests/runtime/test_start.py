@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recurra.errors import ConfigError
 from recurra.runtime import LanguageModel, NetworkSettings, start
-from recurra.runtime.sampling import LENGTH, beam, sample, stream
+from recurra.runtime.sampling import BEAM_OF_SEQUENCES_NOTE, LENGTH, beam, sample, stream
 from recurra.runtime.scoring import score
 from recurra.text.tokenizers import Tokenizer, fit, with_special
 
@@ -104,7 +104,7 @@ def test_a_beam_ends_at_the_stop_symbol_and_says_the_likeliest_name(names: Langu
     found = beam(names, label="y", width=3)
     assert [one.text for one in found] == ["b", "bb", "ba"]
     assert found[0].nats == pytest.approx(-math.log(0.5), abs=1e-6)
-    assert found[0].notes == ()
+    assert found[0].notes == (BEAM_OF_SEQUENCES_NOTE,)  # and nothing of text that repeats itself
 
 
 @pytest.mark.parametrize(

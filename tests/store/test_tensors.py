@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -116,6 +118,47 @@ def test_a_file_with_any_byte_of_its_header_changed_is_read_or_refused(tmp_path:
             except RunError:
                 continue
             assert sum(array.nbytes for array in found.values()) == len(whole) - length
+
+
+def test_a_file_with_any_byte_changed_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    store.save_tensors(path, {"w": np.ones((2, 3), np.float32), "b": np.ones(2)}, {"step": "7"})
+    whole = path.read_bytes()
+    key = whole.index(b'"sha256"')
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        if key < place < key + len(b'"sha256'):
+            # under another name the digits say nothing, and all that they were of is whole
+            assert all((array == 1).all() for array in store.read_tensors(path).values())
+            continue
+        with pytest.raises(RunError, match=r"model\.safetensors is damaged") as caught:
+            store.read_tensors(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_the_sha256_in_a_file_is_its_own_with_the_digits_as_zeros(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    store.save_tensors(path, _weights(), {"step": "7", "scalars": "0" * 64})
+    whole = path.read_bytes()
+    said = re.search(rb'"sha256":"([0-9a-f]{64})"', whole)
+    assert said is not None
+    blank = whole[: said.start(1)] + b"0" * 64 + whole[said.end(1) :]
+    assert hashlib.sha256(blank).hexdigest().encode() == said[1]
+    store.check_tensors(path)
+
+
+def test_a_byte_that_changed_is_told_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    store.save_tensors(path, {"w": np.zeros(100)}, {})
+    data = bytearray(path.read_bytes())
+    data[-400] ^= 4
+    path.write_bytes(data)
+    for read in (store.read_tensors, store.check_tensors):
+        with pytest.raises(RunError) as caught:
+            read(path)
+        assert str(caught.value) == (
+            f"{path} is damaged: it is no longer what was written, by its SHA-256."
+        )
 
 
 def _file(path: Path, header: bytes, data: bytes, length: int | None = None) -> Path:

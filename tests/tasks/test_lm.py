@@ -71,6 +71,32 @@ def test_evaluate_is_the_sum_of_score_over_the_whole_split(verse: Path, tmp_path
     )
 
 
+def test_random_windows_are_told_with_the_size_of_the_part_they_are_drawn_from(
+    verse: Path, tmp_path: Path
+) -> None:
+    run = recurra.train("lm", verse, out=tmp_path / "run", steps=2, **SMALL)
+    test = len(VERSE * 40) - int(len(VERSE * 40) * 0.95)
+    result = run.evaluate(windows=16, window_count=1200)
+    assert str(result).partition("\n")[0] == (
+        f"1,200 random windows of 16 tokens in the test part ({test} tokens): 19,200 tokens"
+    )
+
+
+def test_the_share_of_unknown_characters_stands_beside_the_perplexity(tmp_path: Path) -> None:
+    # of a, b, c and d, which occur 40, 30, 20 and 10 times, two are kept beside the unknown one
+    text = tmp_path / "abcd.txt"
+    text.write_text("aaaabbbccd" * 10)
+    run = recurra.train("lm", text, out=tmp_path / "run", steps=2, max_vocab=3, **SMALL)
+    known = run.model.tokenizer.unseen("abcd")
+    share = sum("aaaabbbccd".count(symbol) for symbol in known) / 10
+    assert known == ["c", "d"]
+    figures = run.evaluate(split="all").figures
+    assert figures["share_unknown"] == pytest.approx(share)  # a mean of whole numbers
+    assert "share_line_ends" not in figures
+    plain = recurra.train("lm", text, out=tmp_path / "plain", steps=2, **SMALL)
+    assert "share_unknown" not in plain.evaluate(split="all").figures
+
+
 @pytest.mark.parametrize("windows", [0, 16], ids=["stateful", "windows"])
 def test_evaluate_says_what_int8_weights_cost(verse: Path, tmp_path: Path, windows: int) -> None:
     run = recurra.train("lm", verse, out=tmp_path / "run", steps=60, **SMALL)

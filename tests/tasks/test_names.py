@@ -14,6 +14,7 @@ import torch
 import recurra
 from recurra import store
 from recurra.data import name_list
+from recurra.data.holdout import LEARNED_FROM
 from recurra.data.name_list import NameData, NameList
 from recurra.errors import ConfigError, DataError
 from recurra.models.language_model import LanguageModel
@@ -249,6 +250,7 @@ def test_one_name_is_learned_and_said_again(tmp_path: Path) -> None:
     run = recurra.train("names", path, out=tmp_path / "run", steps=60, **SMALL)
     assert str(run.sample()) == "Zoe"
     assert run.evaluate().split == "the train part"
+    assert run.evaluate().notes == (LEARNED_FROM,)
     with pytest.raises(DataError, match="has no test part: nothing was held out for it"):
         run.evaluate(split="test")
 

@@ -13,6 +13,7 @@ import pytest
 import recurra
 from recurra import store
 from recurra.cli import main
+from recurra.data.holdout import LEARNED_FROM
 from recurra.data.sentences import as_columns, sentences
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.rng import Streams
@@ -176,6 +177,7 @@ def test_evaluate_counts_the_words_whose_tags_training_lacked(
         "X 1.",
     )
     assert verbs.evaluate(split="train").notes == ()
+    assert verbs.evaluate().notes == (LEARNED_FROM,)  # nothing of it is held out
 
 
 def test_evaluate_on_a_file_counts_its_words_and_its_right_tags(tmp_path: Path) -> None:

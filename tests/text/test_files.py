@@ -61,6 +61,24 @@ def test_an_empty_file_says_so(tmp_path: Path) -> None:
         expand([str(path)])
 
 
+@pytest.mark.parametrize("name", ["missing.npz", "b.npz", "test.npz"])
+def test_a_file_whose_ending_alone_is_like_a_missing_one_s_is_not_named(
+    tmp_path: Path, name: str
+) -> None:
+    for other in ("train.npz", "a.npz"):
+        (tmp_path / other).write_text("x")
+    with pytest.raises(DataError) as caught:
+        expand([str(tmp_path / name)])
+    assert str(caught.value) == f"there is no file {str(tmp_path / name)!r}."
+
+
+@pytest.mark.parametrize("name", ["tarin.npz", "train.npy", "trains.npz"])
+def test_a_slip_in_a_file_s_name_or_ending_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "train.npz").write_text("x")
+    with pytest.raises(DataError, match=r"Did you mean 'train\.npz'\?"):
+        expand([str(tmp_path / name)])
+
+
 def test_a_missing_file_is_named_with_its_nearest_neighbour(tmp_path: Path) -> None:
     (tmp_path / "input.txt").write_text("x")
     with pytest.raises(DataError, match=r"no file '.*inptu\.txt'\. Did you mean 'input\.txt'\?"):

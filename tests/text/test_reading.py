@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from recurra.errors import DataError
 from recurra.text import reading
-from recurra.text.files import BLOCK_BYTES
+from recurra.text.files import BLOCK_BYTES, expand
 from recurra.text.reading import chunks, read_text
 
 TEXT = "Größe, 大きさ\r\nméret\n\r𝄞 end"
@@ -165,3 +167,20 @@ def test_progress_ends_at_the_size_of_all_files(tmp_path: Path) -> None:
     size = 2 * path.stat().st_size
     assert seen[-1] == (size, size)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\xff\xfea\0b", "standard input is not utf-16-le: byte 0x62 at offset 4 (truncated"),
+        (b"caf\xe9", "standard input is not UTF-8: byte 0xe9 at offset 3"),
+        (b"a\0b", "standard input is binary, not text"),
+    ],
+)
+def test_what_came_in_a_pipe_is_called_standard_input(
+    monkeypatch: pytest.MonkeyPatch, data: bytes, message: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    with pytest.raises(DataError) as caught:
+        read_text(expand(["-"])[0])
+    assert str(caught.value).startswith(message)

@@ -169,8 +169,12 @@ def test_on_a_real_full_disk_a_run_ends_in_one_line_and_goes_on_when_there_is_ro
     _begun(run, config)
     free = shutil.disk_usage(small_disk).free
     ballast.write_bytes(b"\0" * (free - 12_000))  # three pages: not enough for another save
-    with pytest.raises(RunError, match=r"No space left on device\. Nothing already saved was lost"):
+    with pytest.raises(RunError) as caught:
         fit(run, config, resume=True)
+    assert str(caught.value).endswith(
+        "No space left on device. Nothing already saved was lost; make room or give permission, "
+        f"then go on: recurra resume {run}"
+    )
     store.read_tensors(run / store.MODEL)
     ballast.unlink()
     fit(run, config, resume=True)

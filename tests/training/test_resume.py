@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from recurra import store
+from recurra.errors import RunError
 from recurra.task import Loss
 from recurra.training import resume
 from recurra.training.settings import OPTIMIZERS
@@ -129,6 +130,34 @@ def test_a_kill_between_the_two_files_of_a_save_is_made_good(tmp_path: Path) -> 
     assert_same_run(whole, parts)
 
 
+@pytest.mark.parametrize("damage", ["missing", "cut", "flipped"])
+def test_lost_weights_are_written_again_with_a_note(tmp_path: Path, damage: str) -> None:
+    run, watcher = tmp_path / "run", Stops(-1)
+    fit(run, Config(training=PLAIN))
+    path = run / store.MODEL
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9] if damage == "cut" else whole[:-1] + bytes([whole[-1] ^ 1]))
+    if damage == "missing":
+        path.unlink()
+    fit(run, Config(training=PLAIN), resume=True, watcher=watcher)
+    assert path.read_bytes() == whole
+    note = watcher.notes[0]
+    assert store.MODEL in note
+    assert note.endswith("It is written again, from resume.safetensors.")
+    fit(run, Config(training=PLAIN), resume=True, watcher=(again := Stops(-1)))
+    assert [note for note in again.notes if store.MODEL in note] == []
+
+
+def test_a_damaged_resume_file_is_not_gone_on_from(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    fit(run, Config(training=PLAIN), watcher=Stops(10))
+    data = bytearray((run / store.RESUME).read_bytes())
+    data[-1] ^= 1
+    (run / store.RESUME).write_bytes(data)
+    with pytest.raises(RunError, match=r"resume\.safetensors is damaged: it is no longer what"):
+        fit(run, Config(training=PLAIN), resume=True)
+
+
 def test_a_copied_run_goes_on_as_the_original_does(tmp_path: Path) -> None:
     fit(tmp_path / "one", Config(training=PLAIN), watcher=Stops(10))
     (tmp_path / "other").mkdir()
@@ -142,11 +171,16 @@ def test_a_copied_run_goes_on_as_the_original_does(tmp_path: Path) -> None:
 def test_a_finished_run_ends_again_at_once_and_goes_on_with_a_larger_budget(
     tmp_path: Path,
 ) -> None:
-    run = tmp_path / "run"
-    fit(run, Config(training=PLAIN))
+    run, watcher = tmp_path / "run", Stops(-1)
+    fit(run, Config(training=PLAIN), watcher=watcher)
     before = metrics(run)
-    assert fit(run, Config(training=PLAIN), resume=True).steps == 40
+    assert watcher.notes == []
+    assert fit(run, Config(training=PLAIN), resume=True, watcher=watcher).steps == 40
     assert metrics(run) == before
+    assert watcher.notes == [
+        "this run is finished, its budget is spent, after 40 steps: nothing was trained. A larger "
+        f"budget trains it on: recurra resume {run} --steps 80"
+    ]
     longer = Config(training=replace(PLAIN, steps=50))
     assert fit(run, longer, resume=True).steps == 50
     assert [record["steps"] for record in metrics(run) if record["kind"] == "result"] == [50]
@@ -176,7 +210,8 @@ def test_a_run_that_early_stopping_ended_trains_on_with_a_new_budget_alone(tmp_p
     again = fit(run, Config(training=training), resume=True, watcher=watcher)
     assert (again.reason, again.steps) == ("early stop", ended)
     assert watcher.notes == [
-        "early stopping ended this run; a new budget (--steps, --epochs or --minutes) trains it on."
+        f"this run is finished, early stopping ended it, after {ended} steps: nothing was trained. "
+        f"A larger budget trains it on: recurra resume {run} --steps 80"
     ]
     longer = fit(run, Config(training=replace(training, steps=100)), resume=True)
     assert longer.steps >= ended + 2

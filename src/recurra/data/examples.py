@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from recurra.data.line_form import LineForm
 from recurra.errors import DataError, did_you_mean
 from recurra.results import counted
+from recurra.text.files import told
 from recurra.text.reading import read_text
 
 TABLES = (".csv", ".tsv")
@@ -95,14 +96,14 @@ def from_rows(path: Path, columns: Columns) -> Examples:
     DataError naming file and line for a missing column, a row with more or fewer cells than the
     header, a cell that is no text, and a label that is empty.
     """
-    text = read_text(path, columns.encoding)
+    text, shown = read_text(path, columns.encoding), told(path)
     kept: tuple[list[str], list[str], list[str]] = ([], [], [])
     left_out = 0
     for row, number in _rows(path, text.removesuffix("\n"), columns):
         if row is None:
             left_out += 1
             continue
-        where = f"{path}, line {number}"
+        where = f"{shown}, line {number}"
         values = [_cell(row, name, where) for name in columns.needed]
         if not values[1].strip():
             raise DataError(f"{where}: the label is empty.")
@@ -127,9 +128,9 @@ def from_class_files(paths: Sequence[Path], encoding: str | None) -> Examples:
         raise DataError(f"{paths[0]} and others share a name: a class would have two files.")
     parts = []
     for path, label in zip(paths, names, strict=True):
-        lines = read_text(path, encoding).removesuffix("\n").split("\n")
+        lines, shown = read_text(path, encoding).removesuffix("\n").split("\n"), told(path)
         full = [
-            (line.rstrip("\r"), f"{path}, line {number}")
+            (line.rstrip("\r"), f"{shown}, line {number}")
             for number, line in enumerate(lines, start=1)
             if line.strip()
         ]
@@ -156,8 +157,9 @@ def _rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
         yield from _table(path, text, columns)
         return
     form = None if columns.line is None else LineForm(columns.line, columns.needed)
+    shown = told(path)
     for number, line in enumerate(text.split("\n"), start=1):
-        where = f"{path}, line {number}"
+        where = f"{shown}, line {number}"
         if not line.strip():
             yield None, number
         elif form is not None:
@@ -170,21 +172,22 @@ def _table(path: Path, text: str, columns: Columns) -> Iterator[Row]:
     # what a tab separates needs no quotes
     dialect = csv.excel if path.suffix.lower() == ".csv" else _Tabs
     reader = csv.reader(io.StringIO(text, newline=""), dialect, strict=True)
+    shown = told(path)
     try:
         header = next(reader, [])
-        _require_columns(header, columns, str(path))
+        _require_columns(header, columns, shown)
         for row in reader:
             if not row:
                 yield None, reader.line_num
                 continue
             if len(row) != len(header):
                 raise DataError(
-                    f"{path}, line {reader.line_num}: {counted(len(row), 'cell')}, and the header "
+                    f"{shown}, line {reader.line_num}: {counted(len(row), 'cell')}, and the header "
                     f"has {len(header)}."
                 )
             yield dict(zip(header, row, strict=True)), reader.line_num
     except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: {no_table(error)}") from None
+        raise DataError(f"{shown}, line {reader.line_num}: {no_table(error)}") from None
 
 
 def no_table(error: csv.Error) -> str:

@@ -5,7 +5,7 @@ Drawn by a seed, class by class where there are classes. Parts of one long text 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Container, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,10 @@ from recurra.config import require
 from recurra.errors import DataError
 
 Rows = NDArray[np.int64]
+LEARNED_FROM = (
+    "nothing was held out: this is what was learned from, and says little of what is new."
+)
+
 Fractions = tuple[float, float, float]
 
 
@@ -27,6 +31,19 @@ class Held:
     valid: Rows
     test: Rows
     notes: tuple[str, ...] = ()
+
+
+def part_to_evaluate(split: str, there: Container[str]) -> tuple[str, tuple[str, ...]]:
+    """(the part that `split` names, notes); 'auto' is test, else valid, else train, with a note.
+
+    there: the names of the parts that exist.
+    """
+    if split != "auto":
+        return split, ()
+    for name in ("test", "valid"):
+        if name in there:
+            return name, ()
+    return "train", (LEARNED_FROM,)
 
 
 def by_seed(

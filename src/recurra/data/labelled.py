@@ -71,8 +71,8 @@ def _from_files(paths: Sequence[Path], columns: Columns) -> list[Examples]:
     if len(classes) == 1:
         line = "; or say how its lines are written: --line '{text}\\t{label}'"
         raise DataError(
-            f"{classes[0]} is one file without labels. Give a file a class; or a .csv or .tsv with "
-            f"a header, or .jsonl{line if columns.takes_line else ''}."
+            f"{files.told(classes[0])} is one file without labels. Give a file a class; or a .csv "
+            f"or .tsv with a header, or .jsonl{line if columns.takes_line else ''}."
         )
     return [*parts, examples.from_class_files(classes, columns.encoding)] if classes else parts
 

@@ -16,7 +16,7 @@ from recurra.data.splits import shares
 from recurra.errors import DataError
 from recurra.results import counted
 from recurra.text import files
-from recurra.text.files import Source
+from recurra.text.files import Source, told
 from recurra.text.reading import Progress, chunks
 
 
@@ -117,7 +117,8 @@ def _lines(data: NameData, given: Sequence[str], progress: Progress | None) -> E
         text = "".join(chunks([path], data.encoding))
         own = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
         lines += own
-        places += [f"{path}, line {number}" for number in range(1, len(own) + 1)]
+        shown = told(path)
+        places += [f"{shown}, line {number}" for number in range(1, len(own) + 1)]
         done += path.stat().st_size
         if progress:
             progress(done, total)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recurra import cells
-from recurra.config import option, require
+from recurra.config import option, require, require_one_of
 from recurra.layers import pooling
 from recurra.layers.dropout import Dropout
 from recurra.layers.pooling import Pooling
@@ -63,8 +63,7 @@ class EncoderSettings:
         for name, size in sizes.items():
             require(size is None or 1 <= size <= 65536, name, size, "must be 1 to 65536")
         require(1 <= self.num_layers <= 64, "num_layers", self.num_layers, "must be 1 to 64")
-        known = ", ".join(pooling.KINDS)
-        require(self.pooling in pooling.KINDS, "pooling", self.pooling, f"must be one of {known}")
+        require_one_of("pooling", self.pooling, pooling.KINDS)
         for name in ("dropout", "token_dropout"):
             value = getattr(self, name)
             require(0 <= value < 1, name, value, "must be a probability in [0, 1)")

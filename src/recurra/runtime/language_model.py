@@ -95,7 +95,10 @@ class LanguageModel:
         where = f"{folder / store.CONFIG}: config.model"
         context, stop = record.facts.get(CONTEXT), record.facts.get(STOP)
         if record.kind != KIND:
-            raise RunError(f"{folder} is a run of {record.task!r}: it holds no language model.")
+            raise RunError(
+                f"{folder} is a run of {record.task!r}, which neither writes nor scores text: ask "
+                f"it with recurra predict {folder} or recurra evaluate {folder}."
+            )
         if "model" not in record.config or not (
             isinstance(context, str) and isinstance(stop, str | None)
         ):

@@ -20,7 +20,14 @@ from recurra.store.record import (
     read_record,
     write_record,
 )
-from recurra.store.tensors import Entry, Header, read_header, read_tensors, save_tensors
+from recurra.store.tensors import (
+    Entry,
+    Header,
+    check_tensors,
+    read_header,
+    read_tensors,
+    save_tensors,
+)
 from recurra.store.values import parse
 
 __all__ = [
@@ -34,6 +41,7 @@ __all__ = [
     "RunRecord",
     "append_metrics",
     "check_new",
+    "check_tensors",
     "create",
     "cut_metrics",
     "lock",

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from recurra.errors import RunError
+from recurra.errors import RunError, WriteError
 
 Chunk: TypeAlias = bytes | memoryview
 
@@ -95,12 +95,12 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns an OSError of the block into a RunError that says what failed and what is safe."""
+    """Turns an OSError of the block into a WriteError that says what failed and what is safe."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise RunError(
+        raise WriteError(
             f"cannot write {path}: {reason}. Nothing already saved was lost; "
             "make room or give permission, then go on."
         ) from error

@@ -2,13 +2,19 @@
 
 Written here because the safetensors library orders its metadata at random, so that equal weights
 would give unequal files. Read by that library, after every size was checked against the file's.
+
+A file's header has the SHA-256 of the file, its own 64 digits as zeros: so one rename still commits
+all, and a byte that changed later is found. A file without one (of the library, or of an older
+Recurra) is read unchecked.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +45,9 @@ _DTYPES = {
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _METADATA = "__metadata__"
+_SHA256 = "sha256"  # its entry among the metadata
+_ZEROS = "0" * 64  # in place of the digits while they are counted
+_BLOCK = 1 << 20  # bytes read at a time
 _LONGEST_HEADER = 100_000_000  # bytes; the library's own limit
 _MOST_AXES = 32  # NumPy 1's limit
 
@@ -59,6 +68,7 @@ class Header:
 
     metadata: dict[str, str]
     entries: dict[str, Entry]
+    sha256: str | None = None  # of the file, where it says so
 
 
 def save_tensors(
@@ -71,7 +81,7 @@ def save_tensors(
     """
     # Largest items first, as the format advises: every tensor then starts aligned for its type.
     names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
-    table: dict[str, Any] = {_METADATA: dict(sorted(header.items()))}
+    table: dict[str, Any] = {_METADATA: {_SHA256: _ZEROS, **dict(sorted(header.items()))}}
     chunks: list[Chunk] = []
     position = 0
     for name in names:
@@ -89,7 +99,13 @@ def save_tensors(
     text += b" " * (-len(text) % 8)
     if len(text) > _LONGEST_HEADER:
         raise RunError(f"{path}: a header of {len(text):,} bytes is more than safetensors allows.")
-    write_atomic(path, [len(text).to_bytes(8, "little"), text, *chunks])
+    size = len(text).to_bytes(8, "little")
+    digest = hashlib.sha256(size + text)
+    for chunk in chunks:
+        digest.update(chunk)
+    # the first so many zeros are these: they stand before all that was asked for
+    text = text.replace(_ZEROS.encode(), digest.hexdigest().encode(), 1)
+    write_atomic(path, [size, text, *chunks])
 
 
 def read_tensors(
@@ -100,13 +116,20 @@ def read_tensors(
     `expected`: the names and shapes that it must hold, no more and no less; None: any.
     Raises RunError, before anything is allocated, where the file is missing, damaged or another.
     """
-    found = read_header(path).entries
+    header = read_header(path)
     if expected is not None:
-        _check_expected(path, {name: entry.shape for name, entry in found.items()}, expected)
+        shapes = {name: entry.shape for name, entry in header.entries.items()}
+        _check_expected(path, shapes, expected)
+    _check_digest(path, header)
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise _damaged(path, str(error).splitlines()[0]) from error
+
+
+def check_tensors(path: Path) -> None:
+    """Nothing where the file is whole; RunError where it is missing or damaged."""
+    _check_digest(path, read_header(path))
 
 
 def read_header(path: Path) -> Header:
@@ -143,6 +166,9 @@ def _parsed(path: Path, text: bytes, data_size: int) -> Header:
     metadata = table.pop(_METADATA, {})
     if not isinstance(metadata, dict) or any(type(value) is not str for value in metadata.values()):
         raise _damaged(path, "its metadata are not strings")
+    sha256 = metadata.pop(_SHA256, None)
+    if sha256 is not None and re.fullmatch("[0-9a-f]{64}", sha256) is None:
+        raise _damaged(path, "its SHA-256 is none")
     entries = {name: _entry(path, name, value) for name, value in table.items()}
     position = 0
     for name, entry in sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)):
@@ -151,7 +177,21 @@ def _parsed(path: Path, text: bytes, data_size: int) -> Header:
         position = entry.end
     if position != data_size:
         raise _damaged(path, f"its tensors take {position:,} bytes and it holds {data_size:,}")
-    return Header(metadata, entries)
+    return Header(metadata, entries, sha256)
+
+
+def _check_digest(path: Path, header: Header) -> None:
+    """RunError where the file is not the one whose SHA-256 its header has."""
+    if header.sha256 is None:
+        return
+    with opened(path) as file:
+        size = file.read(8)
+        text = file.read(int.from_bytes(size, "little"))
+        digest = hashlib.sha256(size + text.replace(header.sha256.encode(), _ZEROS.encode(), 1))
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    if digest.hexdigest() != header.sha256:
+        raise _damaged(path, "it is no longer what was written, by its SHA-256")
 
 
 def _entry(path: Path, name: str, value: Any) -> Entry:

@@ -7,12 +7,7 @@ from typing import cast
 from recurra import registry
 from recurra.task import Task
 
-__all__ = ["load", "names"]
-
-
-def names() -> list[str]:
-    """The names of the tasks."""
-    return registry.names("tasks")
+__all__ = ["load"]
 
 
 def load(name: str) -> Task:

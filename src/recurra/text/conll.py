@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from recurra.errors import ConfigError, DataError, did_you_mean
 from recurra.results import counted
+from recurra.text.files import told
 from recurra.text.reading import read_text
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ def read(
         for sentence in _sentences(_taken(path, number, row, take) for number, row in rows)
     ]
     if not found:
-        raise DataError(f"{path} has no tagged word in it.")
+        raise DataError(f"{told(path)} has no tagged word in it.")
     return found
 
 
@@ -69,7 +70,7 @@ def words(
         for sentence in _sentences(_word(path, number, row, column) for number, row in rows)
     ]
     if not found:
-        raise DataError(f"{path} has no word in it.")
+        raise DataError(f"{told(path)} has no word in it.")
     return found
 
 
@@ -121,8 +122,8 @@ def _even(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[i
         size = (size or len(row)) if row else 0
         if len(row) > 1 and len(row) != size:
             raise DataError(
-                f"{path}, line {number}: {len(row)} columns, and {size} in its sentence's first "
-                "line."
+                f"{told(path)}, line {number}: {len(row)} columns, and {size} in its sentence's "
+                "first line."
             )
         yield number, row
 
@@ -136,7 +137,7 @@ def _taken(
     word, tag = (row[column] if -len(row) <= column < len(row) else "" for column in columns)
     if len(row) < 2 or not word or not tag:
         raise DataError(
-            f"{path}, line {number}: no word and tag in {_shown(columns[0])} and "
+            f"{told(path)}, line {number}: no word and tag in {_shown(columns[0])} and "
             f"{_shown(columns[1])}: it has {counted(len(row), 'column')}. Say which with "
             "--word-column and --tag-column."
         )
@@ -149,8 +150,8 @@ def _word(path: Path, number: int, row: list[str], column: int) -> str | None:
         return None
     if not -len(row) <= column < len(row) or not row[column]:
         raise DataError(
-            f"{path}, line {number}: no word in {_shown(column)}, from which this run reads them: "
-            f"it has {counted(len(row), 'column')}."
+            f"{told(path)}, line {number}: no word in {_shown(column)}, from which this run reads "
+            f"them: it has {counted(len(row), 'column')}."
         )
     return row[column]
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,7 @@ from recurra.errors import DataError, did_you_mean
 from recurra.results import counted
 
 BLOCK_BYTES = 1 << 20  # what is read at a time
+NEAR = 0.75  # of difflib's likeness: a letter more, less or another in a name of four
 
 # Endings that are never text: a folder's files with them are passed over.
 _BINARY = frozenset(
@@ -32,6 +34,7 @@ _BINARY = frozenset(
     | {"safetensors", "sqlite", "eot", "otf", "ttf", "woff", "woff2"}
 )
 _SPOOL = "recurra-input-"  # folders that hold what was read from a pipe
+STDIN = "stdin"  # the file there that holds standard input
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,13 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def told(path: Path) -> str:
+    """What a message calls the file: one that was read from a pipe has no name of its own."""
+    if not path.parent.name.startswith(_SPOOL):
+        return printable(str(path))
+    return "standard input" if path.name == STDIN else path.name
+
+
 def opened(path: Path) -> BinaryIO:
     """The file, open for reading bytes; DataError in one line where that cannot be."""
     try:
@@ -90,7 +100,7 @@ def opened(path: Path) -> BinaryIO:
 
 def _expand_one(given: str) -> list[Path]:
     if given == "-":
-        return [_spool(sys.stdin.buffer, "stdin", "standard input")]
+        return [_spool(sys.stdin.buffer, STDIN, "standard input")]
     path = Path(given)
     try:
         if path.is_dir():
@@ -152,7 +162,17 @@ def _spool(stream: BinaryIO, name: str, what: str) -> Path:
 
 
 def _neighbour(path: Path) -> str:
+    """' Did you mean X?' for a file beside it whose name is near without the ending, too.
+
+    Two short names with one ending are alike in most of their letters and may be strangers.
+    """
     try:
-        return did_you_mean(path.name, [entry.name for entry in path.parent.iterdir()])
+        entries = list(path.parent.iterdir())
     except OSError:
         return ""
+    near = [
+        entry.name
+        for entry in entries
+        if SequenceMatcher(None, entry.stem, path.stem).ratio() >= NEAR
+    ]
+    return did_you_mean(path.name, near)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from recurra.errors import DataError, did_you_mean
-from recurra.text.files import BLOCK_BYTES, opened
+from recurra.text.files import BLOCK_BYTES, opened, told
 
 Progress: TypeAlias = Callable[[int, int], None]  # bytes done, bytes in all
 
@@ -37,13 +37,13 @@ class _Code:
     byte_tokens: bool  # whether an error may advise them
     errors: str = "strict"
     nul: bool = False  # whether a NUL may stand in the text
-    told: str | None = None  # what to do where it is not text in that encoding; None: the flags
+    instead: str | None = None  # what to do where it is not text in that encoding; None: the flags
 
     @property
     def advice(self) -> str:
         """What to do where it is not text in that encoding."""
         or_bytes = ", or learn it as bytes: --tokens byte" if self.byte_tokens else ""
-        return self.told or f"Give --encoding NAME (latin-1, cp1252, gb18030, …){or_bytes}."
+        return self.instead or f"Give --encoding NAME (latin-1, cp1252, gb18030, …){or_bytes}."
 
 
 def read_text(path: Path, encoding: str | None = None, *, advice: str | None = None) -> str:
@@ -92,7 +92,7 @@ def chunks(
 
 
 def _code(
-    path: Path, head: bytes, encoding: str | None, raw: bool | None, told: str | None
+    path: Path, head: bytes, encoding: str | None, raw: bool | None, instead: str | None
 ) -> _Code:
     byte_tokens = raw is not None
     if encoding is None and raw:
@@ -102,12 +102,12 @@ def _code(
     )
     if encoding is None:
         if marked == "utf-32":
-            advice = told or "Give --encoding utf-32."
-            raise DataError(f"{path} is UTF-32 by its byte order mark. {advice}")
-        return _Code(marked, len(mark), byte_tokens, told=told)
+            advice = instead or "Give --encoding utf-32."
+            raise DataError(f"{told(path)} is UTF-32 by its byte order mark. {advice}")
+        return _Code(marked, len(mark), byte_tokens, instead=instead)
     name = _known(encoding)
     return _Code(
-        name, len(mark) if name == marked == "utf-8" else 0, byte_tokens, nul=True, told=told
+        name, len(mark) if name == marked == "utf-8" else 0, byte_tokens, nul=True, instead=instead
     )
 
 
@@ -133,7 +133,9 @@ def _decoded(path: Path, blocks: Iterator[bytes], code: _Code) -> Iterator[tuple
         except UnicodeDecodeError as error:
             raise DataError(_not_text(path, error, offset - held, code)) from error
         except UnicodeError as error:  # UTF-16 and -32 without a mark, and the rarer codecs
-            raise DataError(f"{path} is not {code.encoding}: {error}. {code.advice}") from error
+            raise DataError(
+                f"{told(path)} is not {code.encoding}: {error}. {code.advice}"
+            ) from error
         if not code.nul and "\0" in text:
             at = offset - held + len(text[: text.index("\0")].encode(code.encoding))
             raise DataError(_binary(path, at, code))
@@ -153,14 +155,13 @@ def _not_text(path: Path, error: UnicodeDecodeError, start: int, code: _Code) ->
         return _binary(path, start + error.object.index(b"\0"), code)
     byte = error.object[error.start]
     name = "UTF-8" if code.encoding == "utf-8" else code.encoding
-    return (
-        f"{path} is not {name}: byte 0x{byte:02x} at offset {at:,} ({error.reason}). {code.advice}"
-    )
+    where = f"byte 0x{byte:02x} at offset {at:,} ({error.reason})"
+    return f"{told(path)} is not {name}: {where}. {code.advice}"
 
 
 def _binary(path: Path, offset: int, code: _Code) -> str:
     as_bytes = " To learn it byte by byte: --tokens byte." if code.byte_tokens else ""
-    return f"{path} is binary, not text: a NUL byte at offset {offset:,}.{as_bytes}"
+    return f"{told(path)} is binary, not text: a NUL byte at offset {offset:,}.{as_bytes}"
 
 
 def _border(text: str) -> int:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -11,6 +14,7 @@ from torch import nn
 
 from recurra import store
 from recurra.config import from_json
+from recurra.errors import RunError, WriteError
 from recurra.rng import Streams
 from recurra.task import Prepared, Task
 from recurra.training import card, curve, machine, records
@@ -53,9 +57,10 @@ def train(
     else:
         record = dataclasses.replace(record, platform=now)
         store.create(folder, record, task.asset_files(prepared.assets), session.save)
-    with store.lock(folder), Interrupt() as interrupt:
+    with store.lock(folder), _going_on(folder), Interrupt() as interrupt:
         if resume:
             session.go_on(folder, _settings(task, folder))
+            _note_lost_weights(folder, steady)
             session.save(folder)
             store.write_record(folder, record)  # its budget may be new
         outcome = session.run(folder, interrupt)
@@ -66,6 +71,24 @@ def train(
         curve.write(folder, found, task.unit, steady)
     steady.check(folder)
     return outcome
+
+
+@contextmanager
+def _going_on(folder: Path) -> Iterator[None]:
+    """Adds to the error of a file that cannot be written how training goes on when it can."""
+    try:
+        yield
+    except WriteError as error:
+        told = str(error).removesuffix(".")
+        raise RunError(f"{told}: recurra resume {quote(str(folder))}") from error
+
+
+def _note_lost_weights(folder: Path, watcher: Steady) -> None:
+    """A note where `model.safetensors` is not whole: the save that follows writes it again."""
+    try:
+        store.check_tensors(folder / store.MODEL)
+    except RunError as error:
+        watcher.note(f"{error} It is written again, from {store.RESUME}.")
 
 
 def _evaluated(task: Task, folder: Path, outcome: Outcome) -> Outcome:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -19,11 +20,10 @@ from torch import nn
 
 from recurra import rng, store
 from recurra.errors import ConfigError, DivergedError, RunError, ShapeError
-from recurra.results import Evaluation
+from recurra.results import Evaluation, counted
 from recurra.rng import Streams
 from recurra.task import Prepared, Task
-from recurra.training import guard, meters, optimizers, resume, schedules, step
-from recurra.training.budget import Budget
+from recurra.training import budget, guard, meters, optimizers, resume, schedules, step
 from recurra.training.ema import Average
 from recurra.training.events import Events, NoEvents, open_events
 from recurra.training.precision import Precision
@@ -35,6 +35,12 @@ from recurra.training.watch import Progress, Steady
 # What a model raises for a carried state that is another's.
 _MISFITS = (ShapeError, RuntimeError, AttributeError, LookupError, TypeError, ValueError)
 
+
+# Why a run that goes on ends again at once.
+NOTHING_LEFT = {
+    "budget": "this run is finished, its budget is spent",
+    "early stop": "this run is finished, early stopping ended it",
+}
 
 OUTCOME = ("reason", "steps", "tokens", "seconds", "best_step", "figures")  # its entries there
 
@@ -67,7 +73,7 @@ class Session:
         self.task, self.prepared, self.device, self.watcher = task, prepared, device, watcher
         self.training: Training = prepared.config.training
         self.batches_per_epoch = max(1, prepared.train.steps_per_epoch)
-        self.budget = Budget.of(self.training, self.batches_per_epoch)
+        self.budget = budget.Budget.of(self.training, self.batches_per_epoch)
         precision = Precision(self.training.precision, device)
         model.to(device)
         for parameter in model.parameters():
@@ -95,7 +101,7 @@ class Session:
         stopping then counts anew.
         """
         size = resume.load(self.live, folder, self.device)
-        if self.budget != Budget.of(before, self.batches_per_epoch):
+        if self.budget != budget.Budget.of(before, self.batches_per_epoch):
             self._require_room()
             self.live.state.waiting = 0
         self.carried_from = folder / store.RESUME if self.live.carried is not None else None
@@ -143,10 +149,11 @@ class Session:
                 self.watcher.note("stopping: saving what was learned")
             else:
                 self._last_looks(folder)
-            if reason == "early stop" and self.live.state.step == begun:
+            if self.live.state.step == begun and reason in NOTHING_LEFT:
+                longer = budget.longer(self.training, begun, self.clock.seconds())
                 self.watcher.note(
-                    "early stopping ended this run; a new budget (--steps, --epochs or --minutes) "
-                    "trains it on."
+                    f"{NOTHING_LEFT[reason]}, after {counted(begun, 'step')}: nothing was trained. "
+                    f"A larger budget trains it on: recurra resume {quote(str(folder))} {longer}"
                 )
             self.save(folder)
         except DivergedError as error:

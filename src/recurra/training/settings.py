@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recurra.config import option, require
+from recurra.config import option, require, require_one_of
 
 OPTIMIZERS = ("adam", "adamw", "adagrad", "rmsprop", "sgd")
 SCHEDULES = ("constant", "exponential", "cosine", "plateau")
@@ -120,5 +120,4 @@ class Training:
             ("schedule", SCHEDULES),
             ("precision", PRECISIONS),
         ):
-            value = getattr(self, name)
-            require(value in known, name, value, f"must be one of {', '.join(known)}")
+            require_one_of(name, getattr(self, name), known)

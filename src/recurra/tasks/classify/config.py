@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from recurra.config import option, require
+from recurra.config import option, require, require_one_of
 from recurra.data.examples import Columns
 from recurra.data.splits import shares
 from recurra.models.encoder import EncoderSettings
@@ -59,9 +59,8 @@ class Data:
     )
 
     def __post_init__(self) -> None:
-        for name, known in (("tokens", TOKENS), ("class_weights", WEIGHTS)):
-            value = getattr(self, name)
-            require(value in known, name, value, f"must be one of {', '.join(known)}")
+        require_one_of("tokens", self.tokens, TOKENS)
+        require_one_of("class_weights", self.class_weights, WEIGHTS)
         require(
             self.seq_len is None or self.seq_len >= 1, "seq_len", self.seq_len, "must be 1 or more"
         )
@@ -126,5 +125,5 @@ class Evaluating:
     )
 
     def __post_init__(self) -> None:
-        require(self.split in SPLITS, "split", self.split, f"must be one of {', '.join(SPLITS)}")
+        require_one_of("split", self.split, SPLITS)
         require(self.picture != "", "picture", self.picture, "must name a file")

@@ -12,6 +12,7 @@ from recurra import store
 from recurra.class_results import ClassReport, class_report
 from recurra.data import labelled
 from recurra.data.examples import Examples, join
+from recurra.data.holdout import part_to_evaluate
 from recurra.data.same import require_readable, require_same
 from recurra.errors import DataError
 from recurra.results import counted
@@ -50,12 +51,14 @@ def _examples(
     """The examples that are asked for, what they are in words, and notes."""
     data = classifier.config.data
     corpus = None if files and asked.repeated else _own(folder, classifier)
+    notes: list[str] = []
     if files:
         examples, split = labelled.read(files, data.columns), f"all of {', '.join(files)}"
     else:
         assert corpus is not None
-        examples, split = _part(folder, corpus, asked.split)
-    notes = []
+        name, found = part_to_evaluate(asked.split, corpus.parts)
+        examples, split = _part(folder, corpus, name)
+        notes += found
     if examples.left_out:
         notes.append(without_text(examples.left_out))
     if asked.repeated:
@@ -82,8 +85,6 @@ def _own(folder: Path, classifier: Classifier) -> Corpus:
 
 
 def _part(folder: Path, corpus: Corpus, split: str) -> tuple[Examples, str]:
-    if split == "auto":
-        split = next(name for name in ("test", "valid", "train") if name in corpus.parts)
     if split == "all":
         return join([corpus.parts[name] for name in PARTS if name in corpus.parts]), "all examples"
     if split not in corpus.parts:

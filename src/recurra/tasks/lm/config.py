@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from recurra.config import option, require
+from recurra.config import option, require, require_one_of
 from recurra.data.splits import shares
 from recurra.runtime.settings import NetworkSettings
 from recurra.training.settings import Training
@@ -57,7 +57,7 @@ class Data:
     )
 
     def __post_init__(self) -> None:
-        require(self.tokens in KINDS, "tokens", self.tokens, f"must be one of {', '.join(KINDS)}")
+        require_one_of("tokens", self.tokens, KINDS)
         require(1 <= self.seq_len <= 2**20, "seq_len", self.seq_len, "must be 1 to 2^20")
         require(self.min_count >= 1, "min_count", self.min_count, "must be 1 or more")
         require(
@@ -91,7 +91,7 @@ class Evaluating:
     int8: bool = option(False, "also with weights rounded to 8 bits, and what that costs")
 
     def __post_init__(self) -> None:
-        require(self.split in SPLITS, "split", self.split, f"must be one of {', '.join(SPLITS)}")
+        require_one_of("split", self.split, SPLITS)
         require(self.windows >= 0, "windows", self.windows, "must not be negative")
         require(self.window_count >= 1, "window_count", self.window_count, "must be 1 or more")
         if not self.windows:

@@ -1,6 +1,6 @@
 """The figures of a language model on a split, by the two protocols; on NumPy, as `score` is.
 
-Words: perplexity counts the ends of lines and the unknown words, and their share stands beside it.
+Perplexity counts the ends of lines and the unknown symbols, and their shares stand beside it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from recurra import store
 from recurra.config import from_json
+from recurra.data.holdout import part_to_evaluate
 from recurra.data.same import require_readable, require_same
 from recurra.data.token_file import Array
 from recurra.errors import DataError
-from recurra.results import Evaluation
+from recurra.results import Evaluation, counted
 from recurra.runtime import TOKENIZER, LanguageModel, scoring
 from recurra.tasks.lm.config import Config, Evaluating
 from recurra.tasks.lm.data import Corpus
@@ -31,7 +32,7 @@ def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> Evaluatio
     rounded to int8, and how many more those are. Raises DataError where that part does not exist.
     """
     model = LanguageModel.open(folder)
-    ids, split = split_tokens(folder, files, asked.split)
+    ids, split, notes = split_tokens(folder, files, asked.split)
     protocol, nats, error, tokens = _read(model, ids, asked)
     figures = {f"nats_per_token_{protocol}": nats}
     if error is not None:
@@ -45,7 +46,10 @@ def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> Evaluatio
         f"perplexity_{protocol}": math.exp(min(nats, 700.0)),
         **_shares(ids, model.tokenizer),
     }
-    return Evaluation(figures, split, tokens)
+    if asked.windows:
+        drawn = f"{asked.window_count:,} random windows of {asked.windows:,} tokens in"
+        split = f"{drawn} {split} ({counted(len(ids), 'token')})"
+    return Evaluation(figures, split, tokens, notes)
 
 
 class _Reading(NamedTuple):
@@ -73,14 +77,16 @@ def read_config(folder: Path) -> Config:
     return from_json(Config, record.config, f"{folder / store.CONFIG}: config")
 
 
-def split_tokens(folder: Path, files: Sequence[str], split: str) -> tuple[Array, str]:
-    """The tokens that are asked for, and what they are in words."""
+def split_tokens(
+    folder: Path, files: Sequence[str], split: str
+) -> tuple[Array, str, tuple[str, ...]]:
+    """(the tokens that are asked for, what they are in words, notes)."""
     record, config = store.read_record(folder), read_config(folder)
     tokenizer = read_tokenizer(folder / TOKENIZER)
     if files:
         data = dataclasses.replace(config.data, valid_file=None, test_file=None)
         tokens, _ = Corpus.find(data, files).encoded(tokenizer)
-        return tokens.ids, f"all of {', '.join(files)}"
+        return tokens.ids, f"all of {', '.join(files)}", ()
     require_readable(folder, record.given)
     corpus = Corpus.find(config.data, record.given)
     main, others = corpus.encoded(tokenizer)
@@ -88,21 +94,19 @@ def split_tokens(folder: Path, files: Sequence[str], split: str) -> tuple[Array,
         folder, record.files, [source for each in (main, *others) for source in each.sources]
     )
     parts = corpus.parts(main, others)
-    if split == "auto":
-        split = next(
-            (name for name in ("test", "valid") if getattr(parts, name) is not None), "train"
-        )
+    there = [name for name in ("train", "valid", "test") if getattr(parts, name) is not None]
+    split, notes = part_to_evaluate(split, there)
     part = main.ids if split == "all" else getattr(parts, split)
     if part is None:
         raise DataError(f"{folder} has no {split} part: nothing was held out for it.")
-    return part, f"the {split} part" if split != "all" else "the whole text"
+    return part, f"the {split} part" if split != "all" else "the whole text", notes
 
 
 def _shares(ids: Array, tokenizer: Tokenizer) -> dict[str, float]:
-    """For words: which shares of the tokens are ends of lines and unknown words."""
-    if tokenizer.kind != "word":
-        return {}
-    return {
-        "share_line_ends": float((ids == tokenizer.newline_id).mean()),
-        "share_unknown": float((ids == tokenizer.unknown_id).mean()),
-    }
+    """Which shares of the tokens are ends of lines, of words, and unknown, where any can be."""
+    shares = {}
+    if tokenizer.kind == "word":
+        shares["share_line_ends"] = float((ids == tokenizer.newline_id).mean())
+    if tokenizer.unknown_id is not None:
+        shares["share_unknown"] = float((ids == tokenizer.unknown_id).mean())
+    return shares

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from recurra.config import option, require
+from recurra.config import option, require_one_of
 from recurra.data.name_list import NameData
 from recurra.runtime.settings import NetworkSettings
 from recurra.training.settings import Training
@@ -36,7 +36,7 @@ class Evaluating:
     split: str = option("auto", "auto: test, else valid; train, valid, test or all of the names")
 
     def __post_init__(self) -> None:
-        require(self.split in SPLITS, "split", self.split, f"must be one of {', '.join(SPLITS)}")
+        require_one_of("split", self.split, SPLITS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from recurra import store
 from recurra.config import from_json
 from recurra.data import name_list
+from recurra.data.holdout import part_to_evaluate
 from recurra.data.name_list import NameList
 from recurra.data.padded import Rows, batches_by_length
 from recurra.data.same import require_readable, require_same
@@ -36,12 +37,13 @@ def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> Evaluatio
     """
     model = LanguageModel.open(folder)
     config = read_config(folder)
+    notes: tuple[str, ...] = ()
     if files:
         found = name_list.read(config.data, files)
         rows, old, what = np.arange(len(found.names)), None, f"all of {', '.join(files)}"
     else:
         found = own_names(folder, config)
-        rows, old, what = _part(folder, found, config, asked.split)
+        rows, old, what, notes = _part(folder, found, config, asked.split)
     symbols = encode(found, model.tokenizer)
     nats, tokens = nats_of(model, symbols, rows), symbols.lengths(rows)
     mean = math.fsum(nats) / int(tokens.sum())
@@ -60,7 +62,7 @@ def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> Evaluatio
             figures["nats_per_token_with_stop_new_names"] = float(nats[new].sum()) / int(
                 tokens[new].sum()
             )
-    return Evaluation(figures, what, int(tokens.sum()))
+    return Evaluation(figures, what, int(tokens.sum()), notes)
 
 
 def read_config(folder: Path) -> Config:
@@ -90,14 +92,14 @@ def nats_of(model: LanguageModel, symbols: Symbols, rows: Rows) -> NDArray[np.fl
 
 def _part(
     folder: Path, found: NameList, config: Config, split: str
-) -> tuple[Rows, Rows | None, str]:
-    """(the part's names, those trained on where it is held out, what it is in words)."""
+) -> tuple[Rows, Rows | None, str, tuple[str, ...]]:
+    """(the part's names, those trained on where it is held out, what it is in words, notes)."""
     held = found.split(config.data)
-    if split == "auto":
-        split = next((name for name in ("test", "valid") if len(getattr(held, name))), "train")
+    there = [name for name in ("train", "valid", "test") if len(getattr(held, name))]
+    split, notes = part_to_evaluate(split, there)
     if split == "all":
-        return np.arange(len(found.names)), None, "all names"
+        return np.arange(len(found.names)), None, "all names", notes
     rows: Rows = getattr(held, split)
     if not len(rows):
         raise DataError(f"{folder} has no {split} part: nothing was held out for it.")
-    return rows, None if split == "train" else held.train, f"the {split} part"
+    return rows, None if split == "train" else held.train, f"the {split} part", notes

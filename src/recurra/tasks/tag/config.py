@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from recurra.config import option, require
+from recurra.config import option, require, require_one_of
 from recurra.data.splits import shares
 from recurra.models.tagger import TaggerSettings
 from recurra.training.settings import Training
@@ -81,7 +81,7 @@ class Evaluating:
     )
 
     def __post_init__(self) -> None:
-        require(self.split in SPLITS, "split", self.split, f"must be one of {', '.join(SPLITS)}")
+        require_one_of("split", self.split, SPLITS)
 
 
 @dataclass(frozen=True, kw_only=True)

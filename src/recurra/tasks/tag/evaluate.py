@@ -12,6 +12,7 @@ import torch
 
 from recurra import store
 from recurra.config import from_json
+from recurra.data.holdout import part_to_evaluate
 from recurra.data.padded import batches_by_length
 from recurra.data.same import require_readable, require_same
 from recurra.errors import ConfigError, DataError, RunError
@@ -38,14 +39,15 @@ def evaluate(folder: Path, names: Sequence[str], asked: Evaluating) -> Evaluatio
     With `names`, on all sentences of those files instead. Raises DataError where there are none.
     """
     config, model, known = opened(folder)
+    notes: tuple[str, ...] = ()
     if names:
         found = [one for path in files.expand(names) for one in read_file(path, config.data)]
         split = f"all of {', '.join(names)}"
     else:
-        found, split = _part(folder, config, asked.split)
+        found, split, notes = _part(folder, config, asked.split)
     numbered = Numbered(found, known, lowercase=config.data.lowercase)
     tags = list(tagged(model, numbered))
-    notes = (*unseen(found, known), *broken(found, known.scheme))
+    notes = (*notes, *unseen(found, known), *broken(found, known.scheme))
     return Evaluation(
         figures(found, tags, known, lowercase=config.data.lowercase),
         split,
@@ -193,16 +195,16 @@ def broken(found: Sequence[Sentence], scheme: str | None) -> tuple[str, ...]:
     return (note,) if count else ()
 
 
-def _part(folder: Path, config: Config, split: str) -> tuple[list[Sentence], str]:
+def _part(folder: Path, config: Config, split: str) -> tuple[list[Sentence], str, tuple[str, ...]]:
     record = store.read_record(folder)
     require_readable(folder, record.given)
     corpus = read_corpus(config.data, record.given)
     require_same(folder, record.files, corpus.sources)
-    if split == "auto":
-        split = next(name for name in ("test", "valid", "train") if getattr(corpus, name))
+    there = [name for name in ("train", "valid", "test") if getattr(corpus, name)]
+    split, notes = part_to_evaluate(split, there)
     if split == "all":
-        return [*corpus.train, *corpus.valid, *corpus.test], "all sentences"
+        return [*corpus.train, *corpus.valid, *corpus.test], "all sentences", notes
     part = getattr(corpus, split)
     if not part:
         raise DataError(f"{folder} has no {split} part: nothing was held out for it.")
-    return part, f"the {split} part"
+    return part, f"the {split} part", notes
