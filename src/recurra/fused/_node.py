@@ -25,10 +25,10 @@ SAVED = (torch.float32, torch.int64)  # for the backward pass
 def run(call: Call, *tensors: Tensor | None) -> tuple[Tensor, ...]:
     """Outputs (T, B, D·H) and the fields of the final state.
 
-    tensors, all `readable`: the source, h0 and c0 (None: zero), and for each direction weight_ih, weight_hh, bias,
-    bias_hh (torch's second one, the gru's with b_hn at its end) and the cell's other weight. The
-    source is x (T, B, I), or with weight_ih None, in one direction, x_gates, or with ids a table of
-    them.
+    tensors, all `readable`: the source, h0 and c0 (None: zero), and for each direction weight_ih,
+    weight_hh, bias, bias_hh (torch's second one, the gru's with b_hn at its end) and the cell's
+    other weight. The source is x (T, B, I), or with weight_ih None, in one direction, x_gates, or
+    with ids a table of them.
     """
     if torch.is_grad_enabled():
         for one in tensors:
