@@ -35,8 +35,10 @@ struct Gru {
                 for (int gate = 0; gate < 3; ++gate) fetch(x + gate * H);
             }
         };
-        // In two loops, as the lstm: n would wait for its own r.
-        const auto finish = [&](Index first, int rows_here, Index j, float* sums) {
+        // In two loops, as the lstm: n would wait for its own r. One copy for all calls: of two the
+        // compiler may fuse x_n + r * q in one alone, and one row would have other bits than many.
+        const auto finish = [&](Index first, int rows_here, Index j, float* sums)
+                                __attribute__((noinline)) {
             const Index at = j * lanes, count = H - at;
             for (int index = 0; index < rows_here; ++index) {
                 const float* x = rows.row[first + index].x + at;
