@@ -14,6 +14,7 @@ from recurra.errors import DataError
 from recurra.text import files
 
 VECTOR_ENDINGS = (".npz", ".ts")
+ENDINGS = (*VECTOR_ENDINGS, *sorted(images.ENDINGS))  # of files of vectors, beside idx files
 
 
 def read(names: Sequence[str], columns: Columns) -> Examples:
