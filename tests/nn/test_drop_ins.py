@@ -1,77 +1,26 @@
-"""RNN, LSTM and GRU in place of torch.nn's: the same results, gradients, states and refusals."""
+"""RNN, LSTM and GRU in place of torch.nn's: the same results, gradients and states."""
 
 from __future__ import annotations
 
-import copy
-import io
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence
 
 import recurra.nn as ours
-from recurra import fused, kernels
-
-THEIRS: dict[str, Any] = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
-# float32 sums of some ten terms, in another order than torch's; gradients add up a few hundred
-OUTPUT, GRADIENT = 2e-6, 2e-5
-
-needs_kernels = pytest.mark.skipif(
-    kernels.why_missing() is not None, reason=f"no native kernels: {kernels.why_missing()}"
+from recurra import kernels
+from tests.nn.beside_torch import (
+    GRADIENT,
+    OUTPUT,
+    THEIRS,
+    assert_same,
+    needs_kernels,
+    pair,
+    tensors,
 )
-
-
-@pytest.fixture
-def fused_calls(monkeypatch: pytest.MonkeyPatch) -> list[kernels.Kind]:
-    """The kernels that were called, both directions of a layer at once."""
-    calls: list[kernels.Kind] = []
-    run = fused.run
-
-    def counted(call: fused.Call, *tensors: Tensor | None) -> tuple[Tensor, ...]:
-        calls.append(call.kind)
-        return run(call, *tensors)
-
-    monkeypatch.setattr(fused, "run", counted)
-    return calls
-
-
-def pair(name: str, *sizes: int, **options: Any) -> tuple[nn.RNNBase, nn.RNNBase]:
-    """torch's module and ours with the same weights."""
-    torch.manual_seed(0)
-    theirs = THEIRS[name](*sizes, **options)
-    mine = getattr(ours, name)(*sizes, **options)
-    mine.load_state_dict(theirs.state_dict())
-    return theirs, mine
-
-
-def tensors(result: Any) -> list[Tensor]:
-    """All tensors of an output and state, packed ones by their data."""
-    if isinstance(result, PackedSequence):
-        return [result.data]
-    if isinstance(result, Tensor):
-        return [result]
-    return [tensor for part in result for tensor in tensors(part)]
-
-
-def assert_same(theirs: nn.RNNBase, mine: nn.RNNBase, run: Callable[[nn.RNNBase], Any]) -> None:
-    """Results and the gradients of every parameter agree; `run` gives output and state."""
-    for one, other in zip(tensors(run(theirs)), tensors(run(mine)), strict=True):
-        assert one.shape == other.shape
-        torch.testing.assert_close(other, one, rtol=0, atol=OUTPUT)
-    for module in (theirs, mine):
-        module.zero_grad()
-        generator = torch.Generator().manual_seed(1)
-        parts = [one for one in tensors(run(module)) if one.numel()]
-        loss = sum((one * torch.randn(one.shape, generator=generator)).sum() for one in parts)
-        assert isinstance(loss, Tensor)
-        loss.backward()  # type: ignore[no-untyped-call]
-    for (name, weight), own in zip(theirs.named_parameters(), mine.parameters(), strict=True):
-        torch.testing.assert_close(own.grad, weight.grad, rtol=1e-5, atol=GRADIENT, msg=name)
-
 
 OPTIONS = [
     {"num_layers": layers, "bidirectional": both, "bias": bias, "batch_first": first}
@@ -178,82 +127,6 @@ def test_dropout_stands_between_layers_in_training_alone_with_torch_s_own_masks(
     assert_same(theirs, mine, seeded)
 
 
-# torch's own word on projections, whichever class they are in
-@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported:UserWarning")
-@needs_kernels
-@pytest.mark.parametrize(
-    ("options", "change"),
-    [
-        ({"proj_size": 3}, lambda module: module),
-        ({}, lambda module: module.double()),
-        ({}, lambda module: module.bfloat16()),
-    ],
-    ids=["proj_size", "float64", "bfloat16"],
-)
-def test_what_the_kernels_do_not_cover_is_torch_s_to_the_last_bit(
-    options: dict[str, int],
-    change: Callable[[nn.Module], nn.Module],
-    fused_calls: list[kernels.Kind],
-) -> None:
-    theirs, mine = (change(module) for module in pair("LSTM", 5, 7, 2, **options))
-    x = torch.randn(6, 4, 5, dtype=next(mine.parameters()).dtype)
-    for one, other in zip(tensors(theirs(x)), tensors(mine(x)), strict=True):
-        assert torch.equal(one, other)
-    assert not fused_calls
-
-
-@pytest.mark.parametrize("name", THEIRS)
-@pytest.mark.parametrize(
-    "shapes",
-    [
-        [(6, 4, 3)],  # another input size
-        [(6,)],
-        [(6, 4, 5), (1, 4, 7)],  # a state of one layer for two
-        [(6, 4, 5), (2, 3, 7)],
-        [(6, 5), (2, 4, 7)],  # a batched state for a single sequence
-    ],
-    ids=str,
-)
-def test_what_torch_refuses_is_refused_in_torch_s_words(
-    name: str, shapes: list[tuple[int, ...]]
-) -> None:
-    theirs, mine = pair(name, 5, 7, 2)
-    x, *state = (torch.zeros(shape) for shape in shapes)
-    given = [(state[0], state[0]) if name == "LSTM" else state[0]] if state else []
-    errors = []
-    for module in (theirs, mine):
-        with pytest.raises((RuntimeError, ValueError)) as caught:
-            module(x, *given)
-        errors.append((caught.type, str(caught.value)))
-    assert errors[0] == errors[1]
-
-
-@pytest.mark.parametrize("name", THEIRS)
-def test_it_is_torch_s_class_with_torch_s_weights_in_torch_s_start(name: str) -> None:
-    torch.manual_seed(3)
-    theirs = THEIRS[name](5, 7, 2, bidirectional=True)
-    torch.manual_seed(3)
-    mine = getattr(ours, name)(5, 7, 2, bidirectional=True)
-    assert isinstance(mine, THEIRS[name])
-    assert repr(mine) == repr(theirs)
-    expected = theirs.state_dict()
-    assert list(mine.state_dict()) == list(expected)
-    assert all(torch.equal(value, expected[key]) for key, value in mine.state_dict().items())
-
-
-@pytest.mark.parametrize("name", THEIRS)
-def test_a_deep_copy_and_a_loaded_state_give_the_same_output(name: str) -> None:
-    mine = getattr(ours, name)(5, 7)
-    x = torch.randn(6, 4, 5)
-    buffer = io.BytesIO()
-    torch.save(mine.state_dict(), buffer)
-    buffer.seek(0)
-    loaded = getattr(ours, name)(5, 7)
-    loaded.load_state_dict(torch.load(buffer, weights_only=True))
-    for other in (copy.deepcopy(mine), loaded):
-        assert torch.equal(other(x)[0], mine(x)[0])
-
-
 @needs_kernels
 def test_weights_that_an_optimizer_moved_are_the_ones_that_are_used() -> None:
     theirs, mine = pair("GRU", 5, 7)
@@ -301,19 +174,3 @@ def test_a_large_lstm_takes_the_kernels_whether_it_is_trained_or_not(
         torch.testing.assert_close(output, theirs(x)[0], rtol=0, atol=OUTPUT)
     mine(x)
     assert fused_calls == [kernels.kind("lstm")] * 2
-
-
-@pytest.mark.parametrize("recording", [False, True])
-def test_what_a_function_transform_has_left_behind_is_read_as_torch_reads_it(
-    recording: bool,
-) -> None:
-    theirs, mine = pair("RNN", 3, 4)
-    kept: list[Tensor] = []
-
-    def keep(x: Tensor) -> Tensor:
-        kept.append(x)
-        return x.sum()
-
-    torch.func.grad(keep)(torch.randn(5, 2, 3))  # what it kept has no memory of its own
-    with torch.set_grad_enabled(recording):
-        torch.testing.assert_close(mine(kept[0]), theirs(kept[0]))
