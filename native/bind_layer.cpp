@@ -176,8 +176,8 @@ void forward(nb::handle numbers, nb::handle arrays, nb::handle final, int thread
 
 // `above`: the outputs' gradient, its Layout, and whether all of it is its first number; `final`:
 // the gradient of each field; `found`: room for that of h0, c0 and each direction's weights;
-// `inputs`: for the input's by each direction, or empty. None is zero where it comes in, not wanted where it
-// goes out.
+// `inputs`: for the input's by each direction, or empty. None is zero where it comes in, not wanted
+// where it goes out.
 void backward(nb::handle numbers, nb::handle arrays, nb::handle above, nb::handle final,
               nb::handle found, nb::handle inputs, int threads) {
     const Size size(numbers);

@@ -44,10 +44,9 @@ inline Address address(nb::handle array) {
 // Numbers and arrays one after another out of a tuple or list.
 class Reader {
 public:
-    explicit Reader(nb::handle from)
-        : from_(checked(PySequence_Fast(from.ptr(), "a tuple or list is needed"))) {}
+    explicit Reader(nb::handle from) : from_(from) {}
 
-    Index count() const { return (Index)PySequence_Size(from_.ptr()); }
+    Index count() const { return (Index)nb::len(from_); }
 
     Index number() { return nb::cast<Index>(next()); }
 
@@ -59,7 +58,7 @@ public:
 private:
     nb::object next() { return checked(PySequence_GetItem(from_.ptr(), next_++)); }
 
-    nb::object from_;
+    nb::handle from_;
     Py_ssize_t next_ = 0;
 };
 
@@ -71,7 +70,6 @@ inline void check_ids(const Index* ids, Index count, Index lowest, Index symbols
                                     " is out of range: the table has " + std::to_string(symbols) +
                                     " rows");
 }
-
 
 void bind_layer(nb::module_& module);
 

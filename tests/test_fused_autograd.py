@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 import recurra.nn as ours
 from recurra import cells, fused, kernels
+from recurra.errors import ConfigError
 from recurra.layers.stack import Stack
 
 pytestmark = pytest.mark.skipif(
@@ -43,26 +44,41 @@ def gradients(module: nn.RNNBase, x: Tensor, outputs: Callable[[Tensor], Tensor]
     return [one for one in found if one is not None]
 
 
+def turned(kept: Tensor) -> Tensor:
+    """The same numbers, those of the first axis side by side in memory."""
+    return kept.movedim(0, -1).contiguous().movedim(-1, 0)
+
+
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("how", ["checkpoint", "hooks"])
+@pytest.mark.parametrize("how", ["checkpoint", "copied", "in another layout"])
 def test_gradients_read_the_saved_tensors_wherever_torch_put_them(name: str, how: str) -> None:
     """A checkpoint makes them anew; hooks may copy, offload or compress them."""
     x = torch.randn(9, 4, 5)
-    found = []
-    for module in pair(name):
+    theirs, mine = pair(name)
 
-        def outputs(leaf: Tensor, module: nn.RNNBase = module) -> Tensor:
-            if how == "checkpoint":
-                made = checkpoint(lambda z: module(z * 1.0)[0], leaf, use_reentrant=False)
-                assert isinstance(made, Tensor)
-                return made
-            with saved_tensors_hooks(torch.clone, lambda kept: kept):
-                out: Tensor = module(leaf * 1.0)[0]
-            return out
+    def outputs(leaf: Tensor) -> Tensor:
+        if how == "checkpoint":
+            made = checkpoint(lambda z: mine(z * 1.0)[0], leaf, use_reentrant=False)
+            assert isinstance(made, Tensor)
+            return made
+        unpack = turned if how == "in another layout" else torch.Tensor.detach
+        with saved_tensors_hooks(torch.clone, unpack):
+            out: Tensor = mine(leaf * 1.0)[0]
+        return out
 
-        found.append(gradients(module, x, outputs))
-    for one, other in zip(*found, strict=True):
+    # torch's without: its own LSTM reads what is laid out otherwise as if it were not
+    expected = gradients(theirs, x, lambda leaf: theirs(leaf)[0])
+    for one, other in zip(expected, gradients(mine, x, outputs), strict=True):
         torch.testing.assert_close(other, one, rtol=1e-5, atol=GRADIENT)
+
+
+def test_a_hook_that_gives_back_another_type_is_told() -> None:
+    """As torch's own operations do: numbers of another size cannot be read where they lie."""
+    module = ours.LSTM(5, 7)
+    with saved_tensors_hooks(torch.Tensor.half, lambda kept: kept):
+        outputs = module(torch.randn(9, 4, 5))[0]
+    with pytest.raises(ConfigError, match=r"gave back torch\.float16 on cpu\. Convert it in the"):
+        outputs.sum().backward()
 
 
 @pytest.mark.parametrize("what", ["ids", "lengths"])
@@ -113,6 +129,15 @@ def test_a_final_state_of_one_number_keeps_the_sign_of_its_gradient() -> None:
     torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=GRADIENT)
 
 
+def test_an_input_of_one_number_keeps_its_sign() -> None:
+    """As above: contiguous already, though its sign is not in memory."""
+    theirs, mine = nn.RNN(1, 1), ours.RNN(1, 1)
+    mine.load_state_dict(theirs.state_dict())
+    number = torch.full((1, 1, 1), 2 + 3j).conj().imag
+    assert number.is_neg()
+    torch.testing.assert_close(mine(number, number), theirs(number, number))
+
+
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
 def test_a_traced_or_exported_stack_computes_from_its_input() -> None:
     stack = Stack(cells.load("gru"), 5, 7, rng=np.random.default_rng(0)).requires_grad_(False)
@@ -129,4 +154,6 @@ def test_a_tensor_without_memory_of_its_own_is_not_readable() -> None:
         fake = torch.randn(3, 2, 5)
         assert not fused.readable(fake)
     assert not fused.readable(fake)
+    for elsewhere in (torch.eye(3).to_sparse(), torch._efficientzerotensor((3, 3))):
+        assert not fused.readable(elsewhere)
     assert fused.readable(torch.randn(3), nn.Parameter(torch.randn(3)), None)

@@ -43,6 +43,17 @@ def test_off_in_the_environment_leaves_all_to_the_reference(
 
 
 @present
+def test_off_is_seen_where_only_the_process_has_it() -> None:
+    """os.putenv, and what embeds Python, set what os.environ does not show."""
+    code = (
+        "import os; os.environ.pop('RECURRA_KERNELS', None); from recurra import kernels\n"
+        "os.putenv('RECURRA_KERNELS', 'off'); print(kernels.why_missing())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "RECURRA_KERNELS=off\n", done.stderr
+
+
+@present
 def test_the_best_set_is_chosen_where_none_is_named() -> None:
     if "RECURRA_ISA" not in os.environ:
         sets = kernels.instruction_sets()

@@ -103,7 +103,8 @@ def test_a_sign_that_torch_keeps_outside_memory_counts() -> None:
     outputs, weight, bias = torch.randn(6, 5), torch.randn(4, 5), torch.randn(4)
     targets = torch.tensor([0, 1, 2, 3, 0, 1])
     found = losses.mean_nats(torch._neg_view(outputs), weight, bias, targets)
-    assert torch.equal(found, losses.mean_nats(-outputs, weight, bias, targets))
+    expected = losses.mean_nats(-outputs, weight, bias, targets)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)  # torch's sums and the kernels'
 
 
 def test_no_gradient_is_made_where_none_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

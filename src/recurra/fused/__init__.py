@@ -46,20 +46,24 @@ def takes(cell: Cell[Any], *tensors: Tensor | None) -> bool:
 def readable(*tensors: Tensor | None) -> bool:
     """Whether the kernels are there and may take these numbers from memory, unseen by torch.
 
-    That is: float32 on the CPU, no subclass of a tensor, and nothing that must see every operation:
-    autocast, a function transform, a dispatch mode, tracing, forward-mode differentiation.
+    That is: float32 on the CPU, as they lie there, no subclass of a tensor, and nothing that must
+    see every operation: autocast, a function transform, a dispatch mode, tracing, forward-mode
+    differentiation.
     """
     if kernels.why_missing() is not None:
         return False
-    for one in tensors:
-        if one is not None and not (
-            type(one) in PLAIN
-            and one.dtype is torch.float32
-            and one.is_cpu
-            and one.numel()
-            and not torch._C._functorch.is_functorch_wrapped_tensor(one)  # a transform's leavings
-        ):
-            return False
+    try:
+        for one in tensors:
+            if one is not None and not (
+                type(one) in PLAIN
+                and one.dtype is torch.float32
+                and one.is_cpu
+                and one.data_ptr()
+                and not one.is_neg()  # else the sign stands elsewhere
+            ):
+                return False
+    except RuntimeError:  # no memory of its own: sparse, oneDNN's, a function transform's leavings
+        return False
     return not (
         torch.is_autocast_enabled("cpu")
         or torch._C._are_functorch_transforms_active()
@@ -100,7 +104,7 @@ def layer(
         kind,
         len(state[0]),
         state[0].shape[1],
-        (reverse,),
+        reverse=reverse,
         lengths=None if lengths is None else lengths.to("cpu", torch.int64).contiguous(),
         ids=None if ids is None else ids.to("cpu", torch.int64).contiguous(),
     )

@@ -28,7 +28,7 @@ def gradients(
 
     `left` is what forward left, wherever hooks have put it since.
     """
-    gates_at = BEFORE + WEIGHTS * len(call.reverse)
+    gates_at = BEFORE + WEIGHTS * call.directions
     source, weight_ih, gates, outputs = left[SOURCE], left[BEFORE], left[gates_at], left[-1]
     assert outputs is not None
     found = [
@@ -41,7 +41,7 @@ def gradients(
             gates = outputs.new_empty((size.tokens, size.width))
             left = [*left[:gates_at], gates, *left[gates_at + 1 :]]
     elif wants[0] and source is not None:
-        inputs = [torch.empty_like(source) for _ in call.reverse]
+        inputs = [torch.empty_like(source) for _ in range(call.directions)]
     above = _above(call, d_outputs)
     final = [None if one is None else one.resolve_neg().contiguous() for one in d_final]
     threads = torch.get_num_threads()

@@ -20,7 +20,8 @@ class Call(NamedTuple):
     kind: kernels.Kind
     batch: int
     hidden: int
-    reverse: tuple[bool, ...]  # a direction each
+    directions: int = 1
+    reverse: bool = False  # the first direction; a second one always is
     lengths: Tensor | None = None  # (B,) int64
     ids: Tensor | None = None  # (T, B) int64: the source is a table of x_gates
     batch_sizes: Tensor | None = None  # (T,) int64: the source is packed, (N, I)
@@ -49,6 +50,6 @@ def size_of(call: Call, source: Tensor) -> LayerSize:
         rows,
         tokens,
         call.batch_first,
-        call.reverse[0],
-        len(call.reverse),
+        call.reverse,
+        call.directions,
     )

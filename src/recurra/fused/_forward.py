@@ -31,12 +31,7 @@ def forward(call: Call, training: bool, tensors: tuple[Tensor | None, ...]) -> D
     given = [None if one is None else one.contiguous() for one in tensors]
     source = given[0]
     assert source is not None
-    size, kind, hidden, directions = (
-        size_of(call, source),
-        call.kind,
-        call.hidden,
-        len(call.reverse),
-    )
+    size, kind, hidden, directions = size_of(call, source), call.kind, call.hidden, call.directions
     outputs = source.new_empty(_outputs_shape(call, size))
     state = (directions, call.batch, hidden) if call.stacked else (call.batch, hidden)
     final = [source.new_empty(state) for _ in range(kind.fields)]
@@ -53,7 +48,7 @@ def forward(call: Call, training: bool, tensors: tuple[Tensor | None, ...]) -> D
 
 def _outputs_shape(call: Call, size: LayerSize) -> tuple[int, ...]:
     """In the source's form."""
-    width = len(call.reverse) * call.hidden
+    width = call.directions * call.hidden
     if call.batch_sizes is not None:
         return size.tokens, width
     if call.batch_first:

@@ -19,14 +19,16 @@ from recurra.fused._call import BEFORE, IDS, Call
 from recurra.fused._forward import forward
 from recurra.fused._memory import spare
 
+SAVED = (torch.float32, torch.int64)  # for the backward pass
+
 
 def run(call: Call, *tensors: Tensor | None) -> tuple[Tensor, ...]:
     """Outputs (T, B, D·H) and the fields of the final state.
 
-    tensors: the source, h0 and c0 (None: zero), and for each direction weight_ih, weight_hh, bias,
-    bias_hh (torch's second one, the gru's with b_hn at its end) and the cell's other weight. The
-    source is x (T, B, I), or with weight_ih None, in one direction, x_gates, or with ids a table of
-    them.
+    tensors, all `readable`: the source, h0 and c0 (None: zero), and for each direction weight_ih,
+    weight_hh, bias, bias_hh (torch's second one, the gru's with b_hn at its end) and the cell's
+    other weight. The source is x (T, B, I), or with weight_ih None, in one direction, x_gates, or
+    with ids a table of them.
     """
     if torch.is_grad_enabled():
         for one in tensors:
@@ -59,7 +61,13 @@ class _Sequence(Function):
                 "Set the environment variable RECURRA_KERNELS=off, or use float64."
             )
         call: Call = ctx.call
-        left, own = ctx.saved_tensors, []
+        left: Sequence[Tensor | None] = [
+            one
+            if one is None or (one.dtype in SAVED and one.is_cpu and one.is_contiguous())
+            else _as_saved(one)
+            for one in ctx.saved_tensors
+        ]
+        own = []
         if call.kind.keeps_gates:
             kept = _kept(call, left)
             if torch._C._autograd._get_current_graph_task_keep_graph():
@@ -75,9 +83,19 @@ class _Sequence(Function):
         return None, *found
 
 
+def _as_saved(unpacked: Tensor) -> Tensor:
+    """What a hook gave back, in the layout that the native call reads."""
+    if unpacked.dtype not in SAVED or not unpacked.is_cpu:
+        raise ConfigError(
+            "hooks for saved tensors must give back what they took, float32 or int64 on the CPU, "
+            f"but gave back {unpacked.dtype} on {unpacked.device}. Convert it in the unpack hook."
+        )
+    return unpacked.contiguous()
+
+
 def _kept(call: Call, left: Sequence[Any]) -> Sequence[Any]:
     """Each direction's gates, then each one's extra."""
-    return left[-1 - 2 * len(call.reverse) : -1]
+    return left[-1 - 2 * call.directions : -1]
 
 
 # Function.apply looks at each argument for what function transforms leave, 2 of the 90 us that a

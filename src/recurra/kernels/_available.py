@@ -34,15 +34,16 @@ def why_missing() -> str | None:
 
     Raises ConfigError for a RECURRA_ISA that cannot be had.
     """
-    if native is not None and not native.switched_off():
-        instruction_sets()
-        return None
-    if os.environ.get("RECURRA_KERNELS") == "off":
+    off = os.environ.get("RECURRA_KERNELS") == "off" if native is None else native.switched_off()
+    if off:
         return "RECURRA_KERNELS=off"
-    return (
-        "this installation was built without a C++20 compiler "
-        f"(install one and run pip install again; {_why_not_loaded})"
-    )
+    if native is None:
+        return (
+            "this installation was built without a C++20 compiler "
+            f"(install one and run pip install again; {_why_not_loaded})"
+        )
+    instruction_sets()
+    return None
 
 
 def names() -> list[str]:

@@ -54,10 +54,9 @@ def counted(targets: Tensor, mask: Tensor | None, leading: Sequence[int]) -> Ten
 def _native(
     rows: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, wants: Sequence[bool]
 ) -> tuple[Tensor, list[Tensor | None]]:
-    """The mean nats and, of rows, weight and bias, the gradients that are wanted."""
+    """The mean nats and, of rows, weight and bias, all `fused.readable`, the gradients wanted."""
     count = int((targets >= 0).sum())
-    # as they lie in memory: no sign that torch keeps outside it
-    rows, weight, bias = (one.resolve_neg().contiguous() for one in (rows, weight, bias))
+    rows, weight, bias = (one.contiguous() for one in (rows, weight, bias))
     given = zip((rows, weight, bias), wants, strict=True)
     made = [torch.empty_like(one) if wanted else None for one, wanted in given]
     nats = kernels.nats(

@@ -96,8 +96,8 @@ def run(module: torch.nn.RNNBase, call: Call) -> tuple[Any, tuple[Tensor, ...]]:
 
 @lru_cache(maxsize=64)
 def _layer(mode: str, batch: int, hidden: int, directions: int, batch_first: bool) -> fused.Call:
-    kind, reverse = kernels.kind(CELLS[mode]), (False, True)[:directions]
-    return fused.Call(kind, batch, hidden, reverse, batch_first=batch_first, stacked=True)
+    kind = kernels.kind(CELLS[mode])
+    return fused.Call(kind, batch, hidden, directions, batch_first=batch_first, stacked=True)
 
 
 def _as_given(call: Call, x: Tensor, fields: list[Tensor]) -> tuple[Any, tuple[Tensor, ...]]:
