@@ -109,7 +109,7 @@ def test_a_file_that_is_missing_or_not_text_is_refused(tmp_path: Path) -> None:
         inputs.from_file(One, binary, FORM)
     assert str(caught.value) == (
         f"{binary} is not UTF-8: byte 0xff at offset 2 (invalid start byte). "
-        "This run reads UTF-8: convert the file."
+        "A run reads files as it read its own data: convert this one."
     )
 
 

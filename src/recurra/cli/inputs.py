@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from recurra.config import from_json
 from recurra.data.examples import JSON_LINES, TABLES, table_rows
-from recurra.errors import ConfigError, DataError
+from recurra.errors import ConfigError, DataError, reading_as_trained
 from recurra.text.reading import read_text
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def from_file(kind: type[Any], path: Path, form: InputForm) -> Given:
     That is JSON lines, CSV or TSV with a header, or any other text a line each.
     """
     ending = path.suffix.lower()
-    if form.read is not None and ending in form.endings:
-        return Given(*form.read(path))
-    advice = f"This run reads {form.encoding or 'UTF-8'}: convert the file."
-    text = read_text(path, form.encoding, advice=advice)
+    with reading_as_trained():
+        if form.read is not None and ending in form.endings:
+            return Given(*form.read(path))
+        text = read_text(path, form.encoding)
     if ending in TABLES:
         return _counted(_table(kind, table_rows(text, ending, str(path)), str(path), form.columns))
     return _counted(_lines(kind, text, str(path), form.columns, json_lines=ending in JSON_LINES))

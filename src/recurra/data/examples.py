@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from recurra.data.line_form import LineForm
-from recurra.errors import DataError, did_you_mean
+from recurra.errors import DataError, FlagError, did_you_mean
 from recurra.results import counted
 from recurra.text.files import told
 from recurra.text.reading import read_text
@@ -224,10 +224,10 @@ def _require_columns(found: Sequence[str], columns: Columns, where: str) -> None
     line = "; or say how a line without a header is written: --line '{text}\\t{label}'"
     for name in columns.needed:
         if name not in found:
-            raise DataError(
+            raise FlagError(
                 f"{where} has no column {name!r}. It has: {', '.join(found) or 'none'}."
-                f"{did_you_mean(name, found)} Name it: --text-column, --label-column"
-                f"{line if columns.takes_line else ''}."
+                f"{did_you_mean(name, found)}",
+                f"Name it: --text-column, --label-column{line if columns.takes_line else ''}.",
             )
 
 
