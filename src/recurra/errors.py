@@ -6,7 +6,8 @@ exception is a bug of ours and shows its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -24,6 +25,14 @@ class ShapeError(RecurraError):
 
 class DataError(RecurraError):
     """A file or a text that cannot be used as data."""
+
+
+class FlagError(DataError):
+    """Data that a flag of training would have read: `found` is what they are, `advice` the flag."""
+
+    def __init__(self, found: str, advice: str) -> None:
+        super().__init__(f"{found} {advice}")
+        self.found = found
 
 
 class RunError(RecurraError):
@@ -44,6 +53,16 @@ class DisagreementError(RecurraError):
 
 class DivergedError(RecurraError):
     """Training stopped because its loss became NaN, infinite or far worse than at the start."""
+
+
+@contextmanager
+def reading_as_trained() -> Iterator[None]:
+    """Around what reads further files for a trained run: no flag of training can be given there."""
+    try:
+        yield
+    except FlagError as error:
+        advice = "A run reads files as it read its own data: convert this one."
+        raise DataError(f"{error.found} {advice}") from None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -30,7 +30,8 @@ class Evaluation:
 
     def __str__(self) -> str:
         lines = [f"{self.split}: {counted(self.tokens, self.unit)}"]
-        lines += [f"  {key:<32} {value:.4f}" for key, value in self.figures.items()]
+        width = max([32, *map(len, self.figures)])
+        lines += [f"  {key:<{width}} {value:.4f}" for key, value in self.figures.items()]
         return "\n".join([*lines, *self.notes])
 
     def _repr_html_(self) -> str:

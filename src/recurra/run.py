@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra import store
 from recurra.config import require, updated
-from recurra.errors import MissingExtraError
+from recurra.errors import MissingExtraError, reading_as_trained
 from recurra.results import Answers, Evaluation, Sample, Samples, Score
 from recurra.runtime import LanguageModel, sampling, scoring
 
@@ -141,7 +141,8 @@ class Run:
         """The figures on `files`, or on the run's own held-out part; `asked`: the task's flags."""
         task = task_of(self.record.task)
         asking = updated(task.Evaluating(), asked)
-        return task.evaluate(self.folder, [str(file) for file in files], asking)
+        with reading_as_trained():
+            return task.evaluate(self.folder, [str(file) for file in files], asking)
 
     def predict(self, inputs: Sequence[Any], **asked: Any) -> Answers:
         """One answer an input: a text, or a tuple or a table of the fields of the task's Input.

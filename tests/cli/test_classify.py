@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -90,6 +91,24 @@ def test_a_file_of_vectors_is_answered_sequence_by_sequence(
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 20
     assert lines[7].endswith(f"{path}, example 8")
+    assert main(["predict", folder, "--file", path]) == 0
+    assert capsys.readouterr().out.splitlines() == lines
+    gap = str(tmp_path / "gap.npz")
+    np.savez(gap, x=np.ones((3, 2)), lengths=[2, 0, 1])
+    assert main(["predict", folder, gap]) == 2
+    assert capsys.readouterr().err == (
+        f"recurra: {gap}, example 2 has no step: there is nothing to read.\n"
+    )
+
+
+def test_the_card_of_a_run_on_vectors_shows_no_path(tmp_path: Path) -> None:
+    path, folder = tmp_path / "a.npz", tmp_path / "run"
+    x = np.random.default_rng(0).normal(size=(20, 4, 2))
+    np.savez(path, x=x, y=np.arange(20) % 2)
+    assert main(["train", "classify", str(path), "--out", str(folder), *SMALL]) == 0
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    shown = card.partition("## A sample")[2].partition("## Use")[0]
+    assert re.search(r": a\.npz, example \d+\n", shown)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +117,8 @@ def test_a_file_of_vectors_is_answered_sequence_by_sequence(
         ("a.csv", b"name,label\nx,y\n", "has no column 'text'. It has: name, label."),
         ("a.csv", b"text,label\nx\n", "line 2: 1 cell, and the header has 2."),
         ("a.npz", b"PK nonsense", "nothing is ever unpickled"),
-        ("a-images-idx3-ubyte", b"\x00\x00\x08\x03", "is not an idx file of bytes in 3 dimensions"),
+        ("a-images-idx3-ubyte", b"\x00\x00\x08\x01", "is not an idx file of bytes in 3 dimensions"),
+        ("a-images-idx3-ubyte", b"\x00\x00\x08\x03\x00", "ends before the sizes that it begins"),
         ("a.csv", b"text,label\n\x00\x01,y\n", "is binary, not text"),
         ("a.csv", b"text,label\nx,one\ny,one\n", "it takes two to tell apart"),
     ],

@@ -71,7 +71,10 @@ def test_any_other_file_is_an_input_a_line_and_blank_lines_are_counted(tmp_path:
             "has no column 'count'. Its header must name image, count; it has image, number.",
         ),
         ("a.csv", "", "has no column 'image'. Its header must name image, count; it has none."),
-        ("a.csv", "image,count\na\n", "line 2: fewer cells than the header has."),
+        ("a.csv", "image,count\na\n", "line 2: 1 cell, and the header has 2."),
+        # a comma in a text without quotes: its rest is not to be lost
+        ("a.csv", "image,count\na, b,1\n", "line 2: 3 cells, and the header has 2."),
+        ("a.csv", 'image,count\n"a,1\nb,2\n', "line 3: unexpected end of data."),
         ("a.csv", "image,count\na,many\n", "line 2: count 'many' is not a number."),
         ("a.jsonl", "\n{oops\n", "line 2 is not JSON"),
         ("a.txt", "x\n", "an input here is image, count; give JSON lines, CSV or TSV"),
@@ -106,7 +109,7 @@ def test_a_file_that_is_missing_or_not_text_is_refused(tmp_path: Path) -> None:
         inputs.from_file(One, binary, FORM)
     assert str(caught.value) == (
         f"{binary} is not UTF-8: byte 0xff at offset 2 (invalid start byte). "
-        "This run reads UTF-8: convert the file."
+        "A run reads files as it read its own data: convert this one."
     )
 
 
@@ -189,7 +192,7 @@ def test_a_table_that_is_none_and_json_too_deep_are_refused(tmp_path: Path) -> N
     with pytest.raises(DataError) as caught:
         inputs.from_file(Pair, table, FORM)
     assert str(caught.value) == (
-        f"{table} is not a table: a cell of more than 131,072 characters, the most that is read. "
+        f"{table}, line 2: a cell of more than 131,072 characters, the most that is read. "
         "Is a quote never closed? Longer texts go into JSON lines (.jsonl)."
     )
     deep = tmp_path / "a.jsonl"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import signal
 import threading
+import time
 from typing import Any, NamedTuple
 
 import pytest
@@ -139,6 +141,26 @@ def test_the_first_signal_asks_the_second_raises_and_the_handlers_come_back() ->
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_two_signals_during_one_native_call_are_two() -> None:
+    def twice() -> None:
+        for _ in range(2):
+            time.sleep(0.05)  # long before the call below ends
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def work() -> None:
+        sender.start()
+        # a second without a look at signals, the lock of the interpreter released: as a kernel
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000)
+        sender.join()
+
+    before = signal.set_wakeup_fd(-1)
+    sender = threading.Thread(target=twice)
+    with pytest.raises(KeyboardInterrupt), Interrupt():
+        work()
+    sender.join()
+    assert signal.set_wakeup_fd(before) == -1
 
 
 def test_outside_the_main_thread_no_handler_is_touched() -> None:

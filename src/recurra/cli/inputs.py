@@ -5,25 +5,21 @@ What a field means is the task's; here it is a name and a type, text or a number
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from recurra.config import from_json
-from recurra.data.examples import JSON_LINES, no_table
-from recurra.errors import ConfigError, DataError
+from recurra.data.examples import JSON_LINES, TABLES, table_rows
+from recurra.errors import ConfigError, DataError, reading_as_trained
 from recurra.text.reading import read_text
 
 if TYPE_CHECKING:
     from recurra.task import InputForm
-
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
 class Given(NamedTuple):
@@ -73,16 +69,12 @@ def from_file(kind: type[Any], path: Path, form: InputForm) -> Given:
     That is JSON lines, CSV or TSV with a header, or any other text a line each.
     """
     ending = path.suffix.lower()
-    if form.read is not None and ending in form.endings:
-        return Given(*form.read(path))
-    advice = f"This run reads {form.encoding or 'UTF-8'}: convert the file."
-    text = read_text(path, form.encoding, advice=advice)
-    if ending in SEPARATORS:
-        try:
-            lines = io.StringIO(text, newline="")
-            return _counted(_table(kind, lines, SEPARATORS[ending], str(path), form.columns))
-        except csv.Error as error:
-            raise DataError(f"{path} is not a table: {no_table(error)}") from None
+    with reading_as_trained():
+        if form.read is not None and ending in form.endings:
+            return Given(*form.read(path))
+        text = read_text(path, form.encoding)
+    if ending in TABLES:
+        return _counted(_table(kind, table_rows(text, ending, str(path)), str(path), form.columns))
     return _counted(_lines(kind, text, str(path), form.columns, json_lines=ending in JSON_LINES))
 
 
@@ -117,30 +109,22 @@ def _counted(found: Iterable[Any]) -> Given:
 
 def _table(
     kind: type[Any],
-    lines: Iterable[str],
-    separator: str,
+    rows: Iterator[tuple[list[str], int]],
     where: str,
     columns: Mapping[str, str],
 ) -> Iterator[Any]:
-    """An example a row, None for a blank line."""
-    # what a tab separates needs no quotes: a quote is a character there
-    quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-    rows = csv.reader(lines, delimiter=separator, quoting=quoting)
-    header, called = next(rows, []), _called(kind, columns)
+    """An example a row below the header, None for a blank line."""
+    (header, _), called = next(rows, ([], 0)), _called(kind, columns)
     if missing := [column for column in called.values() if column not in header]:
         raise DataError(
             f"{where} has no column {missing[0]!r}. Its header must name "
             f"{', '.join(called.values())}; it has {', '.join(header) or 'none'}."
         )
     places = {name: header.index(column) for name, column in called.items()}
-    for row in rows:
-        here = f"{where}, line {rows.line_num}"
-        if not row:
-            yield None
-            continue
-        if len(row) < len(header):
-            raise DataError(f"{here}: fewer cells than the header has.")
-        yield _example(kind, {name: row[place] for name, place in places.items()}, here)
+    for row, number in rows:
+        here = f"{where}, line {number}"
+        texts = {name: row[place] for name, place in places.items()} if row else None
+        yield None if texts is None else _example(kind, texts, here)
 
 
 def _lines(

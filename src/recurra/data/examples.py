@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from recurra.data.line_form import LineForm
-from recurra.errors import DataError, did_you_mean
+from recurra.errors import DataError, FlagError, did_you_mean
 from recurra.results import counted
 from recurra.text.files import told
 from recurra.text.reading import read_text
@@ -168,29 +168,38 @@ def _rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
             yield _json(line, columns, where), number
 
 
-def _table(path: Path, text: str, columns: Columns) -> Iterator[Row]:
+def table_rows(text: str, ending: str, shown: str) -> Iterator[tuple[list[str], int]]:
+    """The cells of each row of a table, the header's first, and its line; none for a blank line.
+
+    ending: .csv or .tsv; shown: what an error calls the table. Raises DataError with the line for a
+    row of more or fewer cells than the header, and for quotes that are not CSV's.
+    """
     # what a tab separates needs no quotes
-    dialect = csv.excel if path.suffix.lower() == ".csv" else _Tabs
+    dialect = csv.excel if ending == ".csv" else _Tabs
     reader = csv.reader(io.StringIO(text, newline=""), dialect, strict=True)
-    shown = told(path)
+    size: int | None = None  # of the header
     try:
-        header = next(reader, [])
-        _require_columns(header, columns, shown)
         for row in reader:
-            if not row:
-                yield None, reader.line_num
-                continue
-            if len(row) != len(header):
+            size = len(row) if size is None else size
+            if row and len(row) != size:
                 raise DataError(
                     f"{shown}, line {reader.line_num}: {counted(len(row), 'cell')}, and the header "
-                    f"has {len(header)}."
+                    f"has {size}."
                 )
-            yield dict(zip(header, row, strict=True)), reader.line_num
+            yield row, reader.line_num
     except csv.Error as error:
-        raise DataError(f"{shown}, line {reader.line_num}: {no_table(error)}") from None
+        raise DataError(f"{shown}, line {reader.line_num}: {_no_table(error)}") from None
 
 
-def no_table(error: csv.Error) -> str:
+def _table(path: Path, text: str, columns: Columns) -> Iterator[Row]:
+    rows = table_rows(text, path.suffix.lower(), told(path))
+    header, _ = next(rows, ([], 0))
+    _require_columns(header, columns, told(path))
+    for row, number in rows:
+        yield dict(zip(header, row, strict=True)) if row else None, number
+
+
+def _no_table(error: csv.Error) -> str:
     """What is wrong with a table, as a sentence."""
     if "field larger" not in str(error):
         return f"{error}."
@@ -215,10 +224,10 @@ def _require_columns(found: Sequence[str], columns: Columns, where: str) -> None
     line = "; or say how a line without a header is written: --line '{text}\\t{label}'"
     for name in columns.needed:
         if name not in found:
-            raise DataError(
+            raise FlagError(
                 f"{where} has no column {name!r}. It has: {', '.join(found) or 'none'}."
-                f"{did_you_mean(name, found)} Name it: --text-column, --label-column"
-                f"{line if columns.takes_line else ''}."
+                f"{did_you_mean(name, found)}",
+                f"Name it: --text-column, --label-column{line if columns.takes_line else ''}.",
             )
 
 

@@ -86,11 +86,13 @@ def _at_most(file: Any, size: int) -> bytes:
 
 
 def _shape(path: Path, head: bytes, dimensions: int) -> tuple[int, ...]:
-    if len(head) < 4 + 4 * dimensions or head[:4] != bytes([0, 0, BYTES, dimensions]):
+    if head[:4] != bytes([0, 0, BYTES, dimensions]):
         raise DataError(
             f"{path} is not an idx file of bytes in {dimensions} dimensions: it begins with "
             f"{head[:4].hex(' ') or 'nothing'}."
         )
+    if len(head) < 4 + 4 * dimensions:
+        raise DataError(f"{path} is damaged: it ends before the sizes that it begins with.")
     shape = tuple(int(size) for size in np.frombuffer(head, ">u4", offset=4))
     if math.prod(shape) > LARGEST:
         raise DataError(f"{path} is damaged: it announces {' x '.join(map(str, shape))} values.")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from recurra.data import examples, idx, images, vectors
 from recurra.data.examples import Columns, Examples, join
-from recurra.errors import DataError
+from recurra.errors import DataError, FlagError
 from recurra.text import files
 
 VECTOR_ENDINGS = (".npz", ".ts")
+ENDINGS = (*VECTOR_ENDINGS, *sorted(images.ENDINGS))  # of files of vectors, beside idx files
 
 
 def read(names: Sequence[str], columns: Columns) -> Examples:
@@ -70,9 +71,10 @@ def _from_files(paths: Sequence[Path], columns: Columns) -> list[Examples]:
             classes.append(path)
     if len(classes) == 1:
         line = "; or say how its lines are written: --line '{text}\\t{label}'"
-        raise DataError(
-            f"{files.told(classes[0])} is one file without labels. Give a file a class; or a .csv "
-            f"or .tsv with a header, or .jsonl{line if columns.takes_line else ''}."
+        raise FlagError(
+            f"{files.told(classes[0])} is one file without labels.",
+            "Give a file a class; or a .csv or .tsv with a header, or .jsonl"
+            f"{line if columns.takes_line else ''}.",
         )
     return [*parts, examples.from_class_files(classes, columns.encoding)] if classes else parts
 

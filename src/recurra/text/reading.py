@@ -13,7 +13,7 @@ from encodings.aliases import aliases
 from pathlib import Path
 from typing import TypeAlias
 
-from recurra.errors import DataError, did_you_mean
+from recurra.errors import DataError, FlagError, did_you_mean
 from recurra.text.files import BLOCK_BYTES, opened, told
 
 Progress: TypeAlias = Callable[[int, int], None]  # bytes done, bytes in all
@@ -37,18 +37,17 @@ class _Code:
     byte_tokens: bool  # whether an error may advise them
     errors: str = "strict"
     nul: bool = False  # whether a NUL may stand in the text
-    instead: str | None = None  # what to do where it is not text in that encoding; None: the flags
 
     @property
     def advice(self) -> str:
         """What to do where it is not text in that encoding."""
         or_bytes = ", or learn it as bytes: --tokens byte" if self.byte_tokens else ""
-        return self.instead or f"Give --encoding NAME (latin-1, cp1252, gb18030, …){or_bytes}."
+        return f"Give --encoding NAME (latin-1, cp1252, gb18030, …){or_bytes}."
 
 
-def read_text(path: Path, encoding: str | None = None, *, advice: str | None = None) -> str:
+def read_text(path: Path, encoding: str | None = None) -> str:
     """The whole text of a file, line ends as they are; see `chunks` for the rules and errors."""
-    return "".join(chunks([path], encoding, advice=advice))
+    return "".join(chunks([path], encoding))
 
 
 def chunks(
@@ -57,7 +56,6 @@ def chunks(
     *,
     raw: bool | None = None,
     progress: Progress | None = None,
-    advice: str | None = None,
 ) -> Iterator[str]:
     """The files' text in order, in pieces of about a million characters.
 
@@ -67,16 +65,15 @@ def chunks(
     files: as `expand` gives them. encoding: a name Python knows, or None for UTF-8 and for UTF-16
     with its mark. raw: bytes that are not UTF-8 pass as surrogate escapes, which the byte
     tokenizer turns back (the mark is then part of the data); None where there is no byte tokenizer
-    to advise in an error. progress: told of bytes read. advice: what an error says to do where no
-    --encoding can be given.
+    to advise in an error. progress: told of bytes read.
 
-    Raises DataError naming the file and the byte offset of what is not text in that encoding.
+    Raises FlagError naming the file and the byte offset of what is not text in that encoding.
     """
     total = sum(path.stat().st_size for path in files) if progress else 0
     done = 0
     for path in files:
         with opened(path) as file:
-            code = _code(path, file.read(4), encoding, raw, advice)
+            code = _code(path, file.read(4), encoding, raw)
             file.seek(code.mark)
             done += code.mark
             pending = ""
@@ -91,9 +88,7 @@ def chunks(
                     progress(done, total)
 
 
-def _code(
-    path: Path, head: bytes, encoding: str | None, raw: bool | None, instead: str | None
-) -> _Code:
+def _code(path: Path, head: bytes, encoding: str | None, raw: bool | None) -> _Code:
     byte_tokens = raw is not None
     if encoding is None and raw:
         return _Code("utf-8", 0, byte_tokens, "surrogateescape", nul=True)
@@ -102,13 +97,11 @@ def _code(
     )
     if encoding is None:
         if marked == "utf-32":
-            advice = instead or "Give --encoding utf-32."
-            raise DataError(f"{told(path)} is UTF-32 by its byte order mark. {advice}")
-        return _Code(marked, len(mark), byte_tokens, instead=instead)
+            found = f"{told(path)} is UTF-32 by its byte order mark."
+            raise FlagError(found, "Give --encoding utf-32.")
+        return _Code(marked, len(mark), byte_tokens)
     name = _known(encoding)
-    return _Code(
-        name, len(mark) if name == marked == "utf-8" else 0, byte_tokens, nul=True, instead=instead
-    )
+    return _Code(name, len(mark) if name == marked == "utf-8" else 0, byte_tokens, nul=True)
 
 
 def _known(encoding: str) -> str:
@@ -131,14 +124,14 @@ def _decoded(path: Path, blocks: Iterator[bytes], code: _Code) -> Iterator[tuple
         try:
             text = decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
-            raise DataError(_not_text(path, error, offset - held, code)) from error
+            raise _not_text(path, error, offset - held, code) from error
         except UnicodeError as error:  # UTF-16 and -32 without a mark, and the rarer codecs
-            raise DataError(
-                f"{told(path)} is not {code.encoding}: {error}. {code.advice}"
+            raise FlagError(
+                f"{told(path)} is not {code.encoding}: {error}.", code.advice
             ) from error
         if not code.nul and "\0" in text:
             at = offset - held + len(text[: text.index("\0")].encode(code.encoding))
-            raise DataError(_binary(path, at, code))
+            raise _binary(path, at, code)
         offset += len(block)
         yield text, len(block)
 
@@ -149,19 +142,21 @@ def _with_end(blocks: Iterator[bytes]) -> Iterator[bytes]:
     yield b""
 
 
-def _not_text(path: Path, error: UnicodeDecodeError, start: int, code: _Code) -> str:
+def _not_text(path: Path, error: UnicodeDecodeError, start: int, code: _Code) -> DataError:
     at = start + error.start
     if not code.nul and code.encoding == "utf-8" and b"\0" in error.object:
         return _binary(path, start + error.object.index(b"\0"), code)
     byte = error.object[error.start]
     name = "UTF-8" if code.encoding == "utf-8" else code.encoding
     where = f"byte 0x{byte:02x} at offset {at:,} ({error.reason})"
-    return f"{told(path)} is not {name}: {where}. {code.advice}"
+    return FlagError(f"{told(path)} is not {name}: {where}.", code.advice)
 
 
-def _binary(path: Path, offset: int, code: _Code) -> str:
-    as_bytes = " To learn it byte by byte: --tokens byte." if code.byte_tokens else ""
-    return f"{told(path)} is binary, not text: a NUL byte at offset {offset:,}.{as_bytes}"
+def _binary(path: Path, offset: int, code: _Code) -> DataError:
+    found = f"{told(path)} is binary, not text: a NUL byte at offset {offset:,}."
+    if code.byte_tokens:
+        return FlagError(found, "To learn it byte by byte: --tokens byte.")
+    return DataError(found)
 
 
 def _border(text: str) -> int:

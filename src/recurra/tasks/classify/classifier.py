@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from recurra import store
 from recurra.class_results import Label
 from recurra.config import from_json
 from recurra.data import labelled
+from recurra.data.examples import Examples
 from recurra.data.padded import batches_by_length
 from recurra.errors import DataError
 from recurra.models.encoder import Encoder, expected_shapes, resolved
@@ -74,13 +76,23 @@ class Classifier:
             if self.assets.tokenizer is None and isinstance(value, str):
                 found = labelled.vectors_in(value)
                 if not found.inputs or found.left_out:
-                    raise DataError(f"{value} has sequences without a step, or none at all.")
+                    raise DataError(_without_steps(value, found))
                 given += found.inputs
                 names += found.places
             else:
                 given.append(value)
                 names.append(f"input {number}")
         return given, names
+
+
+def _without_steps(name: str, found: Examples) -> str:
+    """That a file has no sequence, or which of those in it is the first without a step."""
+    if not found.inputs:
+        return f"{name} has no sequence with a step in it."
+    # places are those of what was kept: the first number that is missing was left out
+    there = {place.rpartition(" ")[2] for place in found.places}
+    first = next(number for number in count(1) if str(number) not in there)
+    return f"{name}, example {first} has no step: there is nothing to read."
 
 
 def build(config: Config, assets: Assets, rng: np.random.Generator) -> Encoder:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from recurra import store
-from recurra.data import examples
+from recurra.data import examples, labelled
 from recurra.errors import ConfigError
 from recurra.models.encoder import expected_shapes, resolved
 from recurra.results import Evaluation
@@ -101,7 +101,8 @@ class ClassificationTask:
         row = int(rng.integers(len(part.classes)))
         found = log_probabilities(model, [part.sequences[row]], part.scale)
         given = part.examples.inputs[row]
-        shown = given[:SHOWN] if isinstance(given, str) else part.examples.places[row]
+        # of vectors the file's name alone: the text goes into the card, which is passed on
+        shown = given[:SHOWN] if isinstance(given, str) else Path(part.examples.places[row]).name
         answer = ranked(shown, prepared.assets.labels, np.exp(found[0]), settings.Answering().top_k)
         return f"{answer}\nthe label there: {part.examples.labels[row]}"
 
@@ -143,20 +144,20 @@ class ClassificationTask:
 
     def input_form(self, folder: Path) -> InputForm:
         data = read_config(folder).data
-        form = InputForm(
-            columns={"text": data.text_column},
-            encoding=data.encoding,
-            files=kept.read(folder).tokenizer is None,
-        )
-        if data.line is None:
-            return form
+        own = endings_of(store.read_record(folder).files)
+        form = InputForm(columns={"text": data.text_column}, encoding=data.encoding)
 
-        def read(path: Path) -> tuple[list[Any], int]:
+        def of_vectors(path: Path) -> tuple[list[Any], int]:
+            return [settings.Input(text=str(path))], 0
+
+        def of_lines(path: Path) -> tuple[list[Any], int]:
             found = examples.from_rows(path, data.columns)
             return found.inputs, found.left_out
 
-        own = endings_of(store.read_record(folder).files)
-        return dataclasses.replace(form, endings=own, read=read)
+        if kept.read(folder).tokenizer is None:
+            endings = (*own, *labelled.ENDINGS, "")  # "": idx files often have none
+            return dataclasses.replace(form, files=True, endings=endings, read=of_vectors)
+        return dataclasses.replace(form, endings=own, read=of_lines) if data.line else form
 
     def predict(self, folder: Path, inputs: Sequence[Any], asked: Any) -> list[Any]:
         return list(Classifier.open(folder).answer(inputs, asked)) if inputs else []

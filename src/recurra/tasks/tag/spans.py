@@ -130,9 +130,9 @@ def score(
 
 
 def _parts(tag: str) -> tuple[str, str]:
-    """(prefix, type); ('', '') for O."""
+    """(prefix, type); ('', '') for O and for what is no tag of a span."""
     prefix, _, kind = tag.partition("-")
-    return ("", "") if tag == OUTSIDE else (prefix, kind)
+    return (prefix, kind) if tag != OUTSIDE and _is_of_spans(tag) else ("", "")
 
 
 def _is_of_spans(tag: str) -> bool:
