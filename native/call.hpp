@@ -89,7 +89,7 @@ void prepare(Call<Forward, Row>& call, Index tokens, Workspace& memory) {
     expect_writes(job.gates, tokens * GH);
     if (job.extra) expect_writes(job.extra, tokens * H);
     if (!job.input) return;
-    call.input = panels(GH, job.I, 4, 1);
+    call.input = even_panels(GH, job.I);
     call.input_starts = job.bias;
     job.bias = nullptr;
     // As many steps as fill a block for each participant: their x_gates are used while they are
@@ -119,7 +119,7 @@ void prepare(Call<Backward, Row>& call, Index tokens, Workspace& memory) {
     if (!job.d_h0) job.d_h0 = memory.array<float>(job.B * H);
     if (job.cell == Cell::lstm && !job.d_c0) job.d_c0 = memory.array<float>(job.B * H);
     call.room = memory.array<float>(job.threads * Room::size);
-    if (job.d_input) call.input = panels(job.I, GH, 4, 1);
+    if (job.d_input) call.input = even_panels(job.I, GH);
 }
 
 template <class Kind>

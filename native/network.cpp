@@ -128,7 +128,7 @@ void with_table(const NetworkLoss& job, const Arrays& at, bool back) {
     const Index GH = gates_of(job.cell) * job.H;
     Workspace memory;
     Table all{job, at, GH, {}, nullptr, nullptr, {}};
-    if (job.E) all.panels = back ? panels(job.E, GH, 4, 1) : panels(GH, job.E, 4, 1);
+    if (job.E) all.panels = back ? even_panels(job.E, GH) : even_panels(GH, job.E);
     all.packed = memory.array<float>(floats(all.panels));
     all.panels.data = all.packed;
     if (back) all.room = memory.array<float>(job.threads * Room::size);

@@ -1,6 +1,8 @@
 // Weights in the order in which the tile reads them. Nothing is multiplied here.
 #pragma once
 
+#include <utility>
+
 #include "tile.hpp"
 
 namespace recurra::RECURRA_SET {
@@ -13,6 +15,13 @@ inline Panels panels(Index hidden, Index depth, int width, int gates) {
     return {nullptr, depth, count, units, width, last};
 }
 
+// Panels over the columns of a product, as even as they go: 65 are three vectors and two, not four
+// and one, whose few sums would wait for themselves.
+inline Panels even_panels(Index columns, Index depth) {
+    const Index vectors = (columns + lanes - 1) / lanes, count = (vectors + 3) / 4;
+    return panels(columns, depth, (int)((vectors + count - 1) / count), 1);
+}
+
 inline Index floats(const Panels& p) { return p.count * p.stride(); }
 
 // The first unit of vector c of panel j, and the gate it belongs to.
@@ -20,31 +29,54 @@ inline Index unit_of(const Panels& p, Index j, int c, int gates) {
     return j * p.units + (gates > 1 ? 0 : c * lanes);
 }
 
-// to[k * stride + row] = from[row * depth + k], four by four: one at a time is half a small layer.
-inline void transpose(const float* from, Index rows, Index depth, float* to, Index stride) {
-    typedef float Four __attribute__((vector_size(16)));
-    const Index rows4 = rows > 0 ? rows / 4 * 4 : 0, depth4 = depth / 4 * 4;
-    for (Index k = 0; k < depth4; k += 4)
-        for (Index row = 0; row < rows4; row += 4) {
-            Four a, b, c, d;
-            const float* at = from + row * depth + k;
-            std::memcpy(&a, at, 16);
-            std::memcpy(&b, at + depth, 16);
-            std::memcpy(&c, at + 2 * depth, 16);
-            std::memcpy(&d, at + 3 * depth, 16);
-            const Four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-            const Four ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-            const Four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-            const Four cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-            const Four columns[4] = {__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5),
-                                     __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
-                                     __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
-                                     __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
-            for (int i = 0; i < 4; ++i) std::memcpy(to + (k + i) * stride + row, &columns[i], 16);
+// With bit s of its place in a row, a number changes bit s of its row: the half of row i, and of
+// row i + s, that does so.
+template <int s, std::size_t... lane>
+Vec upper(Vec a, Vec b, std::index_sequence<lane...>) {
+    return __builtin_shufflevector(a, b, (int)(lane & s ? lanes + (lane ^ s) : lane)...);
+}
+template <int s, std::size_t... lane>
+Vec lower(Vec a, Vec b, std::index_sequence<lane...>) {
+    return __builtin_shufflevector(a, b, (int)(lane & s ? lanes + lane : lane ^ s)...);
+}
+
+// Rows become columns: row and lane exchange their bits, one after another.
+template <int s = 1>
+__attribute__((always_inline)) inline void transpose(Vec (&v)[lanes]) {
+    if constexpr (s < lanes) {
+        constexpr std::make_index_sequence<lanes> each;
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; ++i) {
+            if (i & s) continue;
+            const Vec a = v[i], b = v[i + s];
+            v[i] = upper<s>(a, b, each);
+            v[i + s] = lower<s>(a, b, each);
         }
-    for (Index row = 0; row < rows; ++row)
-        for (Index k = row < rows4 ? depth4 : 0; k < depth; ++k)
-            to[k * stride + row] = from[row * depth + k];
+        transpose<2 * s>(v);
+    }
+}
+
+// to[k * stride + row] = from[row * depth + k] for a vector of rows or fewer, and of each k zeros up
+// to `wide`. In blocks of whole vectors: number by number it is half a small layer.
+inline void transpose(const float* from, Index rows, Index depth, float* to, Index stride,
+                      Index wide) {
+    for (Index k = 0; k < depth; k += lanes) {
+        const Index left = depth - k;
+        Vec v[lanes];
+#pragma GCC unroll 16
+        for (int row = 0; row < lanes; ++row)
+            v[row] = row < rows ? load(from + row * depth + k, left) : Vec{};
+        transpose(v);
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; ++i)
+            if (i < left) store(to + (k + i) * stride, v[i], wide);
+    }
+}
+
+// to (depth, rows), `stride` numbers a row, from `from` (rows, depth)
+inline void transpose(const float* from, Index rows, Index depth, float* to, Index stride) {
+    for (Index row = 0; row < rows; row += lanes)
+        transpose(from + row * depth, rows - row, depth, to + row, stride, rows - row);
 }
 
 // Panels [first, last) for h' = weight h: unit u of gate g is row g·H + u of `weight` (G·H, H).
@@ -53,16 +85,14 @@ inline void pack_rows(const Panels& p, float* data, Index first, Index last, con
                       Index hidden, int gates, const float* const* starts) {
     for (Index j = first; j < last; ++j) {
         float* panel = data + j * p.stride();
-        std::memset(panel, 0, sizeof(float) * p.stride());
         const int width = p.width_of(j);
         for (int c = 0; c < width; ++c) {
-            const Index unit = unit_of(p, j, c, gates);
+            const Index unit = unit_of(p, j, c, gates), units = hidden - unit;
             const int gate = gates > 1 ? c : 0;
-            const Index units = hidden - unit < lanes ? hidden - unit : lanes;
             const float* from = weight + (gate * hidden + unit) * p.depth;
-            for (Index lane = 0; lane < units && starts[gate]; ++lane)
-                panel[c * lanes + lane] = starts[gate][unit + lane];
-            transpose(from, units, p.depth, panel + (width + c) * lanes, width * lanes);
+            float* to = panel + c * lanes;
+            store(to, starts[gate] ? load(starts[gate] + unit, units) : Vec{});
+            transpose(from, units, p.depth, to + width * lanes, width * lanes, lanes);
         }
     }
 }

@@ -71,7 +71,7 @@ inline void multiply(const Panels& w, Block& block, Index columns) {
         const Index depth = w.depth - k < Block::deep ? w.depth - k : Block::deep;
         for (Index j = 0; j < w.count; ++j) {
             const float *panel = w.panel(j), *starts = k ? no_starts : panel;
-            const Index at = j * 4 * lanes;
+            const Index at = j * w.units;
             as_constant<4>(w.width_of(j), [&](auto width) {
                 const float* terms = panel + (k + 1) * width * lanes;
                 for (Index some = 0; some < blocks; ++some) {

@@ -166,8 +166,8 @@ void nats(const Nats& job) {
     constexpr Index numbers = Index{1} << 22;  // of logits at a time: 16 MB
     Workspace memory;
     const Index V = job.symbols, fit = numbers / V;
-    Projection all{job, panels(V, job.hidden, 4, 1), {}, nullptr, nullptr, 0, nullptr, nullptr, {}};
-    if (job.d_rows) all.to_rows = panels(job.hidden, V, 4, 1);
+    Projection all{job, even_panels(V, job.hidden), {}, nullptr, nullptr, 0, nullptr, nullptr, {}};
+    if (job.d_rows) all.to_rows = even_panels(job.hidden, V);
     all.packed = memory.array<float>(floats(all.to_logits));
     all.packed_back = memory.array<float>(floats(all.to_rows));
     all.to_logits.data = all.packed;
