@@ -26,13 +26,15 @@ def gradients(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of source, h0, c0 and each direction's weights, None where not wanted.
 
-    `left` is what forward left, wherever hooks have put it since.
+    `left` is what forward left, wherever hooks have put it since: no bias, whose numbers nothing
+    here needs.
     """
     gates_at = BEFORE + WEIGHTS * call.directions
     source, weight_ih, gates, outputs = left[SOURCE], left[BEFORE], left[gates_at], left[-1]
     assert outputs is not None
+    bias = call.kind.gates * call.hidden
     found = [
-        torch.empty_like(one) if want and one is not None else None
+        None if not want else outputs.new_empty(bias) if one is None else torch.empty_like(one)
         for one, want in zip(left[H0:gates_at], wants[1:], strict=True)
     ]
     inputs: list[Tensor] = []  # the source's, by each direction
