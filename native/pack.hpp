@@ -15,8 +15,9 @@ inline Panels panels(Index hidden, Index depth, int width, int gates) {
     return {nullptr, depth, count, units, width, last};
 }
 
-// Panels over the columns of a product, as even as they go: 65 are three vectors and two, not four
-// and one, whose few sums would wait for themselves.
+// Panels over the columns of a product, all but the last equally wide. With 16 lanes 65 columns are
+// three vectors and two, not four and one: a lone vector has too few sums at a time, and each waits
+// for its own last addition. From 13 vectors on the last may still be a lone one.
 inline Panels even_panels(Index columns, Index depth) {
     const Index vectors = (columns + lanes - 1) / lanes, count = (vectors + 3) / 4;
     return panels(columns, depth, (int)((vectors + count - 1) / count), 1);
@@ -29,8 +30,8 @@ inline Index unit_of(const Panels& p, Index j, int c, int gates) {
     return j * p.units + (gates > 1 ? 0 : c * lanes);
 }
 
-// With bit s of its place in a row, a number changes bit s of its row: the half of row i, and of
-// row i + s, that does so.
+// Two rows that lie s apart, s a power of two, exchange: a's lanes that have the bit s for b's that
+// have not. `upper` is what a becomes, `lower` what b becomes.
 template <int s, std::size_t... lane>
 Vec upper(Vec a, Vec b, std::index_sequence<lane...>) {
     return __builtin_shufflevector(a, b, (int)(lane & s ? lanes + (lane ^ s) : lane)...);
@@ -56,10 +57,11 @@ __attribute__((always_inline)) inline void transpose(Vec (&v)[lanes]) {
     }
 }
 
-// to[k * stride + row] = from[row * depth + k] for a vector of rows or fewer, and of each k zeros up
-// to `wide`. In blocks of whole vectors: number by number it is half a small layer.
-inline void transpose(const float* from, Index rows, Index depth, float* to, Index stride,
-                      Index wide) {
+// to[k * stride + row] = from[row * depth + k] for the first vector of rows, or as many as there
+// are. `wide` numbers of each k are written, at most a vector; where there is no row, zero. In
+// blocks of whole vectors: number by number it would be half of a small layer's time.
+inline void transpose_rows(const float* from, Index rows, Index depth, float* to, Index stride,
+                           Index wide) {
     for (Index k = 0; k < depth; k += lanes) {
         const Index left = depth - k;
         Vec v[lanes];
@@ -76,7 +78,7 @@ inline void transpose(const float* from, Index rows, Index depth, float* to, Ind
 // to (depth, rows), `stride` numbers a row, from `from` (rows, depth)
 inline void transpose(const float* from, Index rows, Index depth, float* to, Index stride) {
     for (Index row = 0; row < rows; row += lanes)
-        transpose(from + row * depth, rows - row, depth, to + row, stride, rows - row);
+        transpose_rows(from + row * depth, rows - row, depth, to + row, stride, rows - row);
 }
 
 // Panels [first, last) for h' = weight h: unit u of gate g is row g·H + u of `weight` (G·H, H).
@@ -92,7 +94,7 @@ inline void pack_rows(const Panels& p, float* data, Index first, Index last, con
             const float* from = weight + (gate * hidden + unit) * p.depth;
             float* to = panel + c * lanes;
             store(to, starts[gate] ? load(starts[gate] + unit, units) : Vec{});
-            transpose(from, units, p.depth, to + width * lanes, width * lanes, lanes);
+            transpose_rows(from, units, p.depth, to + width * lanes, width * lanes, lanes);
         }
     }
 }

@@ -55,12 +55,12 @@ inline void each_vector(const Panels& w, const Rows<Row>& rows, const Operand& a
                         Finish&& finish) {
     const auto before = [&](Index first, int count, Index j) {
         for (Index row = first; row < first + count; ++row)
-            for (int c = 0; c < w.width_of(j); ++c) ahead(rows.row[row], (j * 4 + c) * lanes);
+            for (int c = 0; c < w.width_of(j); ++c) ahead(rows.row[row], j * w.units + c * lanes);
     };
     const auto each = [&](Index first, int count, Index j, const float* sums) {
         for (Index row = first; row < first + count; ++row)
             for (int c = 0; c < w.width_of(j); ++c, sums += lanes)
-                finish(row, (j * 4 + c) * lanes, load(sums));
+                finish(row, j * w.units + c * lanes, load(sums));
     };
     const Part part = rows.part;
     sweep<4>(w, part.first(w.count), part.last(w.count), rows.count, a, before, each);

@@ -26,8 +26,8 @@ def gradients(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of source, h0, c0 and each direction's weights, None where not wanted.
 
-    `left` is what forward left, wherever hooks have put it since: no bias, whose numbers nothing
-    here needs.
+    `left` is what forward left, wherever hooks have put it since. Biases are None there: nothing
+    here needs their numbers.
     """
     gates_at = BEFORE + WEIGHTS * call.directions
     source, weight_ih, gates, outputs = left[SOURCE], left[BEFORE], left[gates_at], left[-1]

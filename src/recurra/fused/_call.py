@@ -10,7 +10,8 @@ from recurra import kernels
 from recurra.kernels import LayerSize
 
 # What forward leaves for backward is one list: lengths, batch_sizes, order, ids, source, h0, c0;
-# then each direction's weights, its gates, its extra; then outputs.
+# then each direction's weights (its biases None: backward does not need their numbers), its gates,
+# its extra; then outputs.
 IDS, SOURCE, H0, BEFORE = 3, 4, 5, 7  # where those stand, and how many stand before the weights
 BIAS, BIAS_HH = 2, 3  # where those stand among a direction's weights
 

@@ -45,7 +45,7 @@ def forward(call: Call, training: bool, tensors: tuple[Tensor | None, ...]) -> D
     if call.ids is not None:
         left[SOURCE] = None  # the table itself is not needed again
     for at in range(BEFORE, BEFORE + WEIGHTS * directions, WEIGHTS):
-        left[at + BIAS] = left[at + BIAS_HH] = None  # nor these
+        left[at + BIAS] = left[at + BIAS_HH] = None  # nor are the biases
     return Done(outputs, final, size, left)
 
 

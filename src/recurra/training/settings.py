@@ -38,7 +38,9 @@ class Training:
     )
     momentum: float = option(0.9, "of sgd, in [0, 1)", why="sutskever2013")
     weight_decay: float = option(
-        0.0, "per step, times the learning rate; biases are left out", why="a guess"
+        0.0,
+        "per step, times the learning rate; biases are left out",
+        why="tinyshakespeare, 26 passes: 1.456 nats without, 1.435 with adamw and 0.05",
     )
     schedule: str = option("cosine", f"one of {', '.join(SCHEDULES)}", why="loshchilov2017")
     warmup: float = option(
