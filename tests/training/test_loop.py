@@ -189,6 +189,27 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_best_model(tmp_path: Pa
     assert fit(run, Config(training=SHORT), resume=True).reason == "budget"
 
 
+@pytest.mark.parametrize(("times", "notes"), [(0.05, 1), (-0.05, 0)])
+def test_a_training_loss_that_rises_with_the_held_out_one_is_noted_once(
+    tmp_path: Path, times: float, notes: int
+) -> None:
+    class Rising(Judged):
+        """Its loss changes by as much from step to step, whatever is learned."""
+
+        turn = 0
+
+        def loss(
+            self, model: nn.Module, batch: Batch, carried: Any, generator: torch.Generator | None
+        ) -> Loss:
+            self.turn += 1
+            loss = super().loss(model, batch, carried, generator)
+            return Loss(loss.mean_nats + times * self.turn, loss.tokens)
+
+    diary = Diary()
+    fit(tmp_path / "run", Config(training=SHORT), task=Rising([1.0, 2.0, 3.0, 4.0]), watcher=diary)
+    assert ["the training loss has risen" in note for note in diary.notes] == [True] * notes
+
+
 def test_a_score_that_is_not_a_number_stops(tmp_path: Path) -> None:
     with pytest.raises(DivergedError, match=r"score became nan at step 5.*model of its last save"):
         fit(tmp_path / "run", Config(training=SHORT), task=Judged([float("nan")]))

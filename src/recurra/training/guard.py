@@ -10,6 +10,33 @@ from recurra.training.settings import Training
 FAR_WORSE = (
     3.0  # times the first loss, at least 1 nat, above it: a guess, met by no run that learned
 )
+RISEN = 0.05  # nats, and share, above the lowest: more than batches differ by
+
+
+class Rise:
+    """Watches for a training loss that rises while the held-out figures get worse.
+
+    Overfitting makes only the latter worse, too long steps both. It watches one session, and
+    speaks once.
+    """
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._lowest = math.inf  # of the running averages at validations, nats
+        self._spoken = False
+
+    def told(self, smooth: float, best: bool, best_step: int) -> str | None:
+        """What to say after a validation, if anything; `smooth`: the running average, nats."""
+        lowest = self._lowest = min(self._lowest, smooth)
+        if best or self._spoken or smooth - lowest <= RISEN * max(1.0, lowest):
+            return None
+        self._spoken = True
+        return (
+            "not only the held-out part gets worse: the training loss has risen from "
+            f"{lowest:.3f} to {smooth:.3f} nats, which is no overfitting but steps too long. The "
+            f"best model, of step {best_step:,}, is kept; a new run with "
+            f"{_lower_rate(self._training, 2)} should get further."
+        )
 
 
 def check_loss(
@@ -38,6 +65,10 @@ def check_score(training: Training, step: int, score: float, rate: float) -> Non
         raise _diverged(training, step, f"the validation's score became {score}", rate)
 
 
+def _lower_rate(training: Training, times: int) -> str:
+    return f"--learning-rate {float(f'{training.learning_rate / times:.2g}'):g}"
+
+
 def _diverged(training: Training, step: int, what: str, rate: float) -> DivergedError:
     if training.clip_norm is None and training.clip_value is None:
         clip = " or clip the gradient (--clip-norm 1)"
@@ -45,8 +76,7 @@ def _diverged(training: Training, step: int, what: str, rate: float) -> Diverged
         clip = f" or clip more (--clip-norm {training.clip_norm / 4:g})"
     else:
         clip = " or clip by norm (--clip-norm 1)"
-    lower = float(f"{training.learning_rate / 4:.2g}")
     return DivergedError(
         f"training diverged: {what} at step {step}, learning rate {rate:.3g}. "
-        f"Start again with a lower rate (--learning-rate {lower:g}){clip}."
+        f"Start again with a lower rate ({_lower_rate(training, 4)}){clip}."
     )

@@ -91,6 +91,7 @@ class Session:
         )
         self.model_step: int | None = None  # the step of the weights in model.safetensors
         self.carried_from: Path | None = None  # the file of a carried state that no step used yet
+        self.rise = guard.Rise(self.training)
         self.events: Events | NoEvents = NoEvents()
         self._start_clocks()
 
@@ -251,6 +252,8 @@ class Session:
         record = {"kind": "validation", "step": state.step, "epoch": self._epoch()}
         self._record(folder, {**record, "best": best, "score": score, "figures": figures})
         self.watcher.validated(self.progress, figures, best)
+        if told := self.rise.told(self.progress.smooth_nats, best, state.best_step):
+            self.watcher.note(told)
 
     def _sample(self, folder: Path) -> None:
         """Shows what the model does now, from random numbers of this step's own."""
