@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ import pytest
 import recurra
 from recurra import store
 from recurra.errors import ConfigError, DataError
-from recurra.training.watch import Progress, Quiet
 from tests.tasks.verse import SMALL, VERSE
+from tests.training.sessions import Stops
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
@@ -31,21 +30,10 @@ def test_interrupted_and_resumed_is_uninterrupted_bit_for_bit(
 ) -> None:
     settings = {**SMALL, "cell": cell, **settings}
     recurra.train("lm", verse, out=tmp_path / "whole", steps=30, **settings)
-    recurra.train("lm", verse, out=tmp_path / "half", steps=30, watcher=StopAt(13), **settings)
+    recurra.train("lm", verse, out=tmp_path / "half", steps=30, watcher=Stops(13), **settings)
     recurra.resume(tmp_path / "half")
     whole = (tmp_path / "whole" / store.MODEL).read_bytes()
     assert (tmp_path / "half" / store.MODEL).read_bytes() == whole
-
-
-class StopAt(Quiet):
-    """A watcher that interrupts as Ctrl-C does, after a step."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def stepped(self, progress: Progress) -> None:
-        if progress.step == self.step:
-            signal.raise_signal(signal.SIGINT)
 
 
 def test_a_changed_file_is_not_resumed_on(verse: Path, tmp_path: Path) -> None:

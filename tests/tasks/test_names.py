@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import torch
 import recurra
 from recurra import store
 from recurra.data import name_list
-from recurra.data.holdout import LEARNED_FROM
 from recurra.data.name_list import NameData, NameList
 from recurra.errors import ConfigError, DataError
 from recurra.models.language_model import LanguageModel
@@ -25,29 +23,14 @@ from recurra.task import Loss
 from recurra.tasks import load
 from recurra.tasks.names.config import Config
 from recurra.tasks.names.data import END, Batch, encode, fit_tokenizer
-from recurra.training.watch import Progress, Quiet
+from tests.tasks.small import NAMES as SMALL
+from tests.tasks.small import SOME_NAMES
+from tests.training.sessions import Stops
 
-SMALL: dict[str, Any] = {
-    "hidden_size": 24,
-    "embedding_size": 16,
-    "dropout": 0.0,
-    "batch_size": 4,
-    "learning_rate": 0.02,
-    "validate_every": 10,
-    "sample_every": 0,
-}
 ALL = {"train_fraction": 1.0, "valid_fraction": 0.0}
-NAMES = ("ann", "bo", "anna", "carol", "dan", "eve", "bob", "ben")
 CLASSED = "name,label\n" + "".join(
     f"a{'nb'[i % 2] * (1 + i % 3)},{'xy'[i % 2]}\n" for i in range(40)
 )
-
-
-@pytest.fixture
-def names(tmp_path: Path) -> Path:
-    path = tmp_path / "names.txt"
-    path.write_text("\n".join(NAMES * 5) + "\n")
-    return path
 
 
 @pytest.fixture
@@ -56,17 +39,6 @@ def classed(tmp_path: Path) -> Path:
     path = tmp_path / "classed.csv"
     path.write_text(CLASSED)
     return path
-
-
-class StopAt(Quiet):
-    """A watcher that interrupts as Ctrl-C does, after a step."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def stepped(self, progress: Progress) -> None:
-        if progress.step == self.step:
-            signal.raise_signal(signal.SIGINT)
 
 
 def listed(*names: str, labels: tuple[str, ...] = ()) -> NameList:
@@ -131,7 +103,7 @@ def test_eight_names_are_learned_to_near_certainty_and_written_whole(
     assert nats < math.log(8) + 0.1
     drawn = run.sample(count=200, seed=1)
     assert isinstance(drawn, Samples)
-    known = [str(one) in NAMES for one in drawn]
+    known = [str(one) in SOME_NAMES for one in drawn]
     # at most 0.1 nats too many leave 1 − e^−0.1 for other names: 181 of 200; less three deviations
     assert sum(known) > 181 - 3 * 4.1
     assert all("\n" not in str(one) for one in drawn)
@@ -140,8 +112,8 @@ def test_eight_names_are_learned_to_near_certainty_and_written_whole(
 def test_evaluate_is_the_sum_of_the_scores_of_each_name(names: Path, tmp_path: Path) -> None:
     run = recurra.train("names", names, out=tmp_path / "run", steps=20, **SMALL)
     whole = run.evaluate(split="all")
-    scores = [run.score(name) for name in NAMES]
-    assert whole.tokens == 5 * sum(len(name) + 1 for name in NAMES)
+    scores = [run.score(name) for name in SOME_NAMES]
+    assert whole.tokens == 5 * sum(len(name) + 1 for name in SOME_NAMES)
     total = 5 * sum(one.total_nats for one in scores)
     # the same float32 network read in other batches: its sums differ in their last bits
     assert whole.figures["nats_per_token_with_stop"] * whole.tokens == pytest.approx(
@@ -172,7 +144,7 @@ def test_interrupted_and_resumed_is_uninterrupted_bit_for_bit(
 ) -> None:
     settings = {**SMALL, **settings}
     recurra.train("names", names, out=tmp_path / "whole", steps=30, **settings)
-    recurra.train("names", names, out=tmp_path / "half", steps=30, watcher=StopAt(13), **settings)
+    recurra.train("names", names, out=tmp_path / "half", steps=30, watcher=Stops(13), **settings)
     recurra.resume(tmp_path / "half")
     whole = (tmp_path / "whole" / store.MODEL).read_bytes()
     assert (tmp_path / "half" / store.MODEL).read_bytes() == whole
@@ -242,70 +214,6 @@ def test_from_a_run_keeps_its_symbols_and_adds_rows_for_new_ones(
         # one step of Adam at a rate of 1e-9 moves no weight by more than that
         found = store.read_tensors(new.folder / store.MODEL)[name]
         np.testing.assert_allclose(found[: len(weight)], weight, atol=1e-8)
-
-
-def test_one_name_is_learned_and_said_again(tmp_path: Path) -> None:
-    path = tmp_path / "one.txt"
-    path.write_text("Zoe\n")
-    run = recurra.train("names", path, out=tmp_path / "run", steps=60, **SMALL)
-    assert str(run.sample()) == "Zoe"
-    assert run.evaluate().split == "the train part"
-    assert run.evaluate().notes == (LEARNED_FROM,)
-    with pytest.raises(DataError, match="has no test part: nothing was held out for it"):
-        run.evaluate(split="test")
-
-
-def test_a_name_of_thousands_of_letters_is_trained_on_where_that_is_asked_for(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "long.txt"
-    path.write_text("ab" * 2500 + "\nab\nba\n")
-    settings = {**SMALL, **ALL, "max_length": 5000}
-    run = recurra.train("names", path, out=tmp_path / "run", steps=3, **settings)
-    assert run.outcome is not None
-    assert run.outcome.tokens == 3 * (5001 + 3 + 3)  # three steps, each all three names
-
-
-def test_a_name_with_a_letter_never_seen_is_refused_by_name(names: Path, tmp_path: Path) -> None:
-    run = recurra.train("names", names, out=tmp_path / "run", steps=1, **SMALL)
-    other = tmp_path / "other.txt"
-    other.write_text("ann\nZoë\nZara\n")
-    with pytest.raises(DataError) as caught:
-        run.evaluate(other)
-    assert str(caught.value).startswith(
-        "the name 'Zoë' has 'Z' (U+005A) (as has 1 more name), which was in none of the names"
-    )
-    with pytest.raises(ConfigError, match="ask it with sample or score"):
-        run.predict(["ann"])
-
-
-def test_names_that_were_changed_are_not_evaluated_or_resumed_on(
-    names: Path, tmp_path: Path
-) -> None:
-    run = recurra.train("names", names, out=tmp_path / "run", steps=1, **SMALL)
-    names.write_text("ann\n")
-    for ask in (run.evaluate, lambda: recurra.resume(run.folder, steps=2)):
-        with pytest.raises(DataError, match=r"is not what .* was trained on|cannot be read again"):
-            ask()
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"train_fraction": 0.0}, r"train_fraction = 0.0: must be in \(0, 1\]"),
-        ({"valid_fraction": 0.5}, "leaves more than the whole"),
-        ({"max_length": 0}, "max_length = 0: must be 1 or more"),
-        ({"shown": -1}, "shown = -1: must be 0 to 1000"),
-        ({"split_seed": -1}, "split_seed = -1: must not be negative"),
-        ({"valid_fraction": 1.0}, r"must be in \[0, 1\)"),
-    ],
-)
-def test_settings_that_cannot_be_are_refused_before_anything_is_written(
-    names: Path, tmp_path: Path, settings: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ConfigError, match=message):
-        recurra.train("names", names, out=tmp_path / "run", **settings)
-    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(("shown", "lines"), [(4, 4), (0, None)])

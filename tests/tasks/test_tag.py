@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,52 +13,15 @@ from recurra import store
 from recurra.cli import main
 from recurra.data.holdout import LEARNED_FROM
 from recurra.data.sentences import as_columns, sentences
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import DataError
 from recurra.rng import Streams
 from recurra.tasks import load
 from recurra.tasks.tag.answer import Tagged
 from recurra.tasks.tag.config import Data
-from recurra.training.watch import Progress, Quiet
-
-SMALL: dict[str, Any] = {
-    "hidden_size": 12,
-    "word_size": 8,
-    "letter_size": 4,
-    "letter_hidden": 6,
-    "dropout": 0.2,
-    "batch_size": 8,
-    "learning_rate": 0.02,
-    "validate_every": 7,
-    "sample_every": 0,
-}
-VERBS = "the DET\ndog NOUN\nbarks VERB\n\nthe DET\ncat NOUN\nsleeps VERB\n\ndogs NOUN\nsleep VERB\n"
-
-
-class Notes(Quiet):
-    """Keeps what a user is told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-
-class StopAt(Notes):
-    """Presses Ctrl-C after a step."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__()
-        self.step = step
-
-    def stepped(self, progress: Progress) -> None:
-        if progress.step == self.step:
-            signal.raise_signal(signal.SIGINT)
-
-
-def _file(path: Path, text: str) -> Path:
-    path.write_text(text)
-    return path
+from recurra.training.watch import Quiet
+from tests.tasks.small import TAG as SMALL
+from tests.tasks.small import VERBS, written
+from tests.training.sessions import Stops
 
 
 @pytest.mark.parametrize("crf", [False, True])
@@ -77,7 +38,7 @@ def test_the_built_in_sentences_are_learned_to_near_zero(tmp_path: Path, crf: bo
 
 
 def test_parts_of_speech_are_learned_by_heart(tmp_path: Path) -> None:
-    data = _file(tmp_path / "verbs.conll", VERBS * 8)
+    data = written(tmp_path / "verbs.conll", VERBS * 8)
     run = recurra.train(
         "tag", data, out=tmp_path / "run", steps=60, train_fraction=1.0, valid_fraction=0.0,
         **SMALL, watcher=Quiet(),
@@ -91,7 +52,7 @@ def test_parts_of_speech_are_learned_by_heart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", [3, 7, 15])
 def test_interrupted_and_resumed_is_uninterrupted_bit_for_bit(tmp_path: Path, step: int) -> None:
     whole = recurra.train("tag", out=tmp_path / "whole", steps=20, **SMALL, watcher=Quiet())
-    part = recurra.train("tag", out=tmp_path / "part", steps=20, **SMALL, watcher=StopAt(step))
+    part = recurra.train("tag", out=tmp_path / "part", steps=20, **SMALL, watcher=Stops(step))
     assert part.outcome is not None
     assert part.outcome.reason == "interrupted"
     recurra.resume(tmp_path / "part", watcher=Quiet())
@@ -102,7 +63,7 @@ def test_interrupted_and_resumed_is_uninterrupted_bit_for_bit(tmp_path: Path, st
 def test_the_command_line_trains_tags_and_evaluates(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = _file(tmp_path / "people.conll", as_columns(sentences()[0][:200]))
+    data = written(tmp_path / "people.conll", as_columns(sentences()[0][:200]))
     run = str(tmp_path / "run")
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
     assert main(["train", "tag", str(data), "--out", run, "--steps", "60", *flags]) == 0
@@ -123,8 +84,8 @@ def verbs(tmp_path: Path) -> recurra.Run:
     rows = [line.split() for line in (VERBS * 8).split("\n")]
     text = "\n".join("\t".join(["x", *row]) if row else "" for row in rows)
     return recurra.train(
-        "tag", _file(tmp_path / "verbs.col", text), out=tmp_path / "run", steps=60, word_column="2",
-        train_fraction=1.0, valid_fraction=0.0, **SMALL, watcher=Quiet(),
+        "tag", written(tmp_path / "verbs.col", text), out=tmp_path / "run", steps=60,
+        word_column="2", train_fraction=1.0, valid_fraction=0.0, **SMALL, watcher=Quiet(),
     )  # fmt: skip
 
 
@@ -133,7 +94,7 @@ def test_predict_reads_a_file_in_columns_by_its_ending(
     verbs: recurra.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     # a column of tags is not needed; the words stand where those of the run's own data do
-    asked = _file(tmp_path / name, "y\tthe\ny\tdog\ny\tsleeps\n\ny\tdogs\ny\tsleep\n")
+    asked = written(tmp_path / name, "y\tthe\ny\tdog\ny\tsleeps\n\ny\tdogs\ny\tsleep\n")
     assert main(["predict", str(verbs.folder), "--file", str(asked)]) == 0
     assert capsys.readouterr().out == "the/DET dog/NOUN sleeps/VERB\ndogs/NOUN sleep/VERB\n"
 
@@ -141,7 +102,7 @@ def test_predict_reads_a_file_in_columns_by_its_ending(
 def test_predict_reads_any_other_file_as_a_sentence_a_line(
     verbs: recurra.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = _file(tmp_path / "new.txt", "the dog sleeps\n\ndogs sleep\n")
+    asked = written(tmp_path / "new.txt", "the dog sleeps\n\ndogs sleep\n")
     assert main(["predict", str(verbs.folder), "--file", str(asked)]) == 0
     out, err = capsys.readouterr()
     assert out == "the/DET dog/NOUN sleeps/VERB\ndogs/NOUN sleep/VERB\n"
@@ -151,7 +112,7 @@ def test_predict_reads_any_other_file_as_a_sentence_a_line(
 def test_a_file_that_is_given_as_a_sentence_is_refused(
     verbs: recurra.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = _file(tmp_path / "new.conll", "y\tthe\n")
+    asked = written(tmp_path / "new.conll", "y\tthe\n")
     assert main(["predict", str(verbs.folder), str(asked)]) == 2
     assert f"give --file {asked} to answer what is in it" in capsys.readouterr().err
 
@@ -170,7 +131,7 @@ def test_evaluate_counts_the_words_whose_tags_training_lacked(
     verbs: recurra.Run, tmp_path: Path
 ) -> None:
     # three words of six: two are Y, one is X
-    other = _file(tmp_path / "o.col", "1\tthe\tDET\n1\tcat\tX\n\n1\tdogs\tNOUN\n1\tsleep\tY\n"
+    other = written(tmp_path / "o.col", "1\tthe\tDET\n1\tcat\tX\n\n1\tdogs\tNOUN\n1\tsleep\tY\n"
                   "1\tthe\tY\n1\tcat\tNOUN\n")  # fmt: skip
     assert verbs.evaluate(other).notes == (
         "3 of 6 words have a tag that was never learned, and count as errors in the accuracy: Y 2, "
@@ -181,20 +142,20 @@ def test_evaluate_counts_the_words_whose_tags_training_lacked(
 
 
 def test_evaluate_on_a_file_counts_its_words_and_its_right_tags(tmp_path: Path) -> None:
-    data = _file(tmp_path / "verbs.conll", VERBS * 8)
+    data = written(tmp_path / "verbs.conll", VERBS * 8)
     run = recurra.train(
         "tag", data, out=tmp_path / "run", steps=60, train_fraction=1.0, valid_fraction=0.0,
         **SMALL, watcher=Quiet(),
     )  # fmt: skip
     # two of four words are tagged as never learned: wrong by definition
-    other = _file(tmp_path / "other.conll", "the DET\ncat X\n\ndogs NOUN\nsleep Y\n")
+    other = written(tmp_path / "other.conll", "the DET\ncat X\n\ndogs NOUN\nsleep Y\n")
     result = run.evaluate(other)
     assert result.tokens == 4
     assert result.figures["accuracy"] == 0.5
 
 
 def test_all_sentences_are_those_of_the_three_parts(tmp_path: Path) -> None:
-    data = _file(tmp_path / "verbs.conll", VERBS * 8)
+    data = written(tmp_path / "verbs.conll", VERBS * 8)
     run = recurra.train("tag", data, out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
     parts = [run.evaluate(split=name) for name in ("train", "valid", "test")]
     result = run.evaluate(split="all")
@@ -213,42 +174,12 @@ def test_the_embedding_of_a_letter_never_seen_is_zero_and_stays_so(tmp_path: Pat
     assert weights["words.weight"][0].any()
 
 
-def test_tags_that_break_their_scheme_are_repaired_and_counted(tmp_path: Path) -> None:
-    # 20 sentences by bio; in one of them a span begins with I, twice
-    good, bad = "Ann B-P\nsleeps O\n\n" * 20, "Ann I-P\nand O\nBob I-P\n"
-    watcher = Notes()
-    run = recurra.train(
-        "tag", _file(tmp_path / "x.conll", good + bad), out=tmp_path / "run", steps=1,
-        train_fraction=1.0, valid_fraction=0.0, **SMALL, watcher=watcher,
-    )  # fmt: skip
-    assert any(
-        note.startswith("2 tags against the rules of the bio scheme") for note in watcher.notes
-    )
-    result = run.evaluate(_file(tmp_path / "bad.conll", bad))
-    assert result.notes == (
-        # learned was B-P, as which these are read; I-P itself is never answered
-        "2 of 3 words have a tag that was never learned, and count as errors in the accuracy: "
-        "I-P 2.",
-        "2 tags against the rules of the bio scheme: spans are read as conlleval reads them.",
-    )
-
-
-def test_a_tag_never_seen_in_training_is_told(tmp_path: Path) -> None:
-    train = _file(tmp_path / "train.conll", VERBS)
-    valid = _file(tmp_path / "valid.conll", "wow INTJ\n")
-    watcher = Notes()
-    recurra.train(
-        "tag", train, out=tmp_path / "run", steps=1, valid_file=str(valid), **SMALL, watcher=watcher
-    )
-    assert any("never in the training part, so always wrong: INTJ" in one for one in watcher.notes)
-
-
 def test_from_a_run_keeps_its_symbols_and_adds_rows_for_new_ones(tmp_path: Path) -> None:
     first = recurra.train(
-        "tag", _file(tmp_path / "a.conll", VERBS * 3), out=tmp_path / "a", steps=5, **SMALL,
+        "tag", written(tmp_path / "a.conll", VERBS * 3), out=tmp_path / "a", steps=5, **SMALL,
         min_count=1, crf=True, train_fraction=1.0, valid_fraction=0.0, watcher=Quiet(),
     )  # fmt: skip
-    more = _file(tmp_path / "b.conll", "wow INTJ\nZebras NOUN\n")
+    more = written(tmp_path / "b.conll", "wow INTJ\nZebras NOUN\n")
     second = recurra.train(
         "tag", more, out=tmp_path / "b", start_from=first.folder, steps=1, learning_rate=1e-30,
         train_fraction=1.0, valid_fraction=0.0, min_count=1, watcher=Quiet(),
@@ -262,67 +193,8 @@ def test_from_a_run_keeps_its_symbols_and_adds_rows_for_new_ones(tmp_path: Path)
         np.testing.assert_array_equal(new[name][place], value)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "is empty: there is no text"),
-        ("a b\nc\n", r"line 2: no word and tag"),
-        ("\n\n", "has no tagged word"),
-        ("\x00\x01\x02", "is binary"),
-    ],
-)
-def test_bad_files_are_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(DataError, match=message) as caught:
-        recurra.train("tag", _file(tmp_path / "x.conll", text), out=tmp_path / "run")
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_sentence_without_a_word_is_refused(tmp_path: Path) -> None:
-    run = recurra.train("tag", out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
-    with pytest.raises(DataError, match="input 2 has no word in it"):
-        run.predict(["a b", "  "])
-
-
-def test_a_very_long_sentence_and_a_very_long_word_are_tagged(tmp_path: Path) -> None:
-    run = recurra.train("tag", out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
-    long, letters = run.predict(["a " * 20_000, "a" * 100_000])
-    assert len(long.tags) == 20_000
-    assert len(letters.tags) == 1
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (b"{", "is not JSON"),
-        (b'{"scheme": null}', "must hold scheme, words, letters and tags"),
-        (b'{"scheme": "x", "words": [""], "letters": [""], "tags": ["O"]}', "no scheme of tags"),
-        (b'{"scheme": null, "words": ["a"], "letters": [""], "tags": ["O"]}', "do not begin"),
-        (b'{"scheme": null, "words": [""], "letters": [""], "tags": ["O", "O"]}', "there twice"),
-        (b'{"scheme": null, "words": [""], "letters": [""], "tags": [1]}', "a list of texts"),
-        (b'{"scheme": null, "words": [""], "letters": [""], "tags": ["O"]}', "does not fit"),
-    ],
-)
-def test_a_damaged_inventory_is_told_in_one_line(
-    tmp_path: Path, damage: bytes, message: str
-) -> None:
-    run = recurra.train("tag", out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
-    (run.folder / "inventory.json").write_bytes(damage)
-    with pytest.raises(RunError, match=message) as caught:
-        run.predict(["a"])
-    assert "\n" not in str(caught.value)
-
-
-def test_columns_that_are_not_there_are_refused(tmp_path: Path) -> None:
-    data = _file(tmp_path / "x.conll", VERBS)
-    with pytest.raises(ConfigError, match="column 'upos': give its number"):
-        recurra.train("tag", data, out=tmp_path / "run", tag_column="upos")
-    with pytest.raises(DataError, match="column 7: it has 2 columns"):
-        recurra.train("tag", data, out=tmp_path / "run", tag_column="7")
-
-
 def test_shares_do_not_move_with_the_seed(tmp_path: Path) -> None:
-    corpus = _file(tmp_path / "many.conll", "".join(f"w{i} X\nv{i} Y\n\n" for i in range(20)))
+    corpus = written(tmp_path / "many.conll", "".join(f"w{i} X\nv{i} Y\n\n" for i in range(20)))
     prepared = [
         load("tag").prepare(
             load("tag").Config(data=Data(split_seed=split)), [str(corpus)], Streams(seed)
@@ -331,27 +203,3 @@ def test_shares_do_not_move_with_the_seed(tmp_path: Path) -> None:
     ]
     held = [[sentence.words for sentence in one.valid[1]] for one in prepared]
     assert held[0] == held[1] != held[2]
-
-
-def test_a_tag_that_is_of_no_span_among_those_of_spans_is_told(tmp_path: Path) -> None:
-    corpus = _file(tmp_path / "stray.conll", "Bonn B-LOC\nand O\nRome LOC\nPo I-LOC\n\n" * 2)
-    watcher = Notes()
-    recurra.train(
-        "tag", corpus, steps=1, out=tmp_path / "run", watcher=watcher, valid_fraction=0.0, **SMALL
-    )
-    message = "no spans are read and no span F1 counted: these are no tags of spans: LOC."
-    assert message in watcher.notes
-
-
-def test_of_a_very_long_sentence_the_first_words_are_shown_while_training(tmp_path: Path) -> None:
-    sentence = "word TAG\n" * 100 + "\n"
-    corpus = _file(tmp_path / "long.conll", sentence * 2)
-    task = load("tag")
-    prepared = task.prepare(
-        task.Config(data=Data(train_fraction=0.5, valid_fraction=0.5)), [str(corpus)], Streams(0)
-    )
-    model = task.build(prepared.config, prepared.assets, Streams(0).init).eval()
-    shown = task.illustrate(model, prepared, np.random.default_rng(0))
-    assert shown is not None
-    assert shown.split(" ")[-2:] == ["word/TAG", "…"]
-    assert len(shown.split(" ")) == 41

@@ -1,0 +1,131 @@
+"""The tag task: what it reads, repairs and refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import recurra
+from recurra.errors import ConfigError, DataError, RunError
+from recurra.rng import Streams
+from recurra.tasks import load
+from recurra.tasks.tag.config import Data
+from recurra.training.watch import Quiet
+from tests.tasks.small import TAG as SMALL
+from tests.tasks.small import VERBS, written
+from tests.training.sessions import Diary
+
+
+def test_tags_that_break_their_scheme_are_repaired_and_counted(tmp_path: Path) -> None:
+    # 20 sentences by bio; in one of them a span begins with I, twice
+    good, bad = "Ann B-P\nsleeps O\n\n" * 20, "Ann I-P\nand O\nBob I-P\n"
+    watcher = Diary()
+    run = recurra.train(
+        "tag", written(tmp_path / "x.conll", good + bad), out=tmp_path / "run", steps=1,
+        train_fraction=1.0, valid_fraction=0.0, **SMALL, watcher=watcher,
+    )  # fmt: skip
+    assert any(
+        note.startswith("2 tags against the rules of the bio scheme") for note in watcher.notes
+    )
+    result = run.evaluate(written(tmp_path / "bad.conll", bad))
+    assert result.notes == (
+        # learned was B-P, as which these are read; I-P itself is never answered
+        "2 of 3 words have a tag that was never learned, and count as errors in the accuracy: "
+        "I-P 2.",
+        "2 tags against the rules of the bio scheme: spans are read as conlleval reads them.",
+    )
+
+
+def test_a_tag_never_seen_in_training_is_told(tmp_path: Path) -> None:
+    train = written(tmp_path / "train.conll", VERBS)
+    valid = written(tmp_path / "valid.conll", "wow INTJ\n")
+    watcher = Diary()
+    recurra.train(
+        "tag", train, out=tmp_path / "run", steps=1, valid_file=str(valid), **SMALL, watcher=watcher
+    )
+    assert any("never in the training part, so always wrong: INTJ" in one for one in watcher.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty: there is no text"),
+        ("a b\nc\n", r"line 2: no word and tag"),
+        ("\n\n", "has no tagged word"),
+        ("\x00\x01\x02", "is binary"),
+    ],
+)
+def test_bad_files_are_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        recurra.train("tag", written(tmp_path / "x.conll", text), out=tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_sentence_without_a_word_is_refused(tmp_path: Path) -> None:
+    run = recurra.train("tag", out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
+    with pytest.raises(DataError, match="input 2 has no word in it"):
+        run.predict(["a b", "  "])
+
+
+def test_a_very_long_sentence_and_a_very_long_word_are_tagged(tmp_path: Path) -> None:
+    run = recurra.train("tag", out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
+    long, letters = run.predict(["a " * 20_000, "a" * 100_000])
+    assert len(long.tags) == 20_000
+    assert len(letters.tags) == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (b"{", "is not JSON"),
+        (b'{"scheme": null}', "must hold scheme, words, letters and tags"),
+        (b'{"scheme": "x", "words": [""], "letters": [""], "tags": ["O"]}', "no scheme of tags"),
+        (b'{"scheme": null, "words": ["a"], "letters": [""], "tags": ["O"]}', "do not begin"),
+        (b'{"scheme": null, "words": [""], "letters": [""], "tags": ["O", "O"]}', "there twice"),
+        (b'{"scheme": null, "words": [""], "letters": [""], "tags": [1]}', "a list of texts"),
+        (b'{"scheme": null, "words": [""], "letters": [""], "tags": ["O"]}', "does not fit"),
+    ],
+)
+def test_a_damaged_inventory_is_told_in_one_line(
+    tmp_path: Path, damage: bytes, message: str
+) -> None:
+    run = recurra.train("tag", out=tmp_path / "run", steps=1, **SMALL, watcher=Quiet())
+    (run.folder / "inventory.json").write_bytes(damage)
+    with pytest.raises(RunError, match=message) as caught:
+        run.predict(["a"])
+    assert "\n" not in str(caught.value)
+
+
+def test_columns_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    data = written(tmp_path / "x.conll", VERBS)
+    with pytest.raises(ConfigError, match="column 'upos': give its number"):
+        recurra.train("tag", data, out=tmp_path / "run", tag_column="upos")
+    with pytest.raises(DataError, match="column 7: it has 2 columns"):
+        recurra.train("tag", data, out=tmp_path / "run", tag_column="7")
+
+
+def test_a_tag_that_is_of_no_span_among_those_of_spans_is_told(tmp_path: Path) -> None:
+    corpus = written(tmp_path / "stray.conll", "Bonn B-LOC\nand O\nRome LOC\nPo I-LOC\n\n" * 2)
+    watcher = Diary()
+    recurra.train(
+        "tag", corpus, steps=1, out=tmp_path / "run", watcher=watcher, valid_fraction=0.0, **SMALL
+    )
+    message = "no spans are read and no span F1 counted: these are no tags of spans: LOC."
+    assert message in watcher.notes
+
+
+def test_of_a_very_long_sentence_the_first_words_are_shown_while_training(tmp_path: Path) -> None:
+    sentence = "word TAG\n" * 100 + "\n"
+    corpus = written(tmp_path / "long.conll", sentence * 2)
+    task = load("tag")
+    prepared = task.prepare(
+        task.Config(data=Data(train_fraction=0.5, valid_fraction=0.5)), [str(corpus)], Streams(0)
+    )
+    model = task.build(prepared.config, prepared.assets, Streams(0).init).eval()
+    shown = task.illustrate(model, prepared, np.random.default_rng(0))
+    assert shown is not None
+    assert shown.split(" ")[-2:] == ["word/TAG", "…"]
+    assert len(shown.split(" ")) == 41
