@@ -75,8 +75,14 @@ def test_text_and_vectors_at_once_are_refused(tmp_path: Path) -> None:
 
 def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\n,x\n")
-    with pytest.raises(DataError, match=r"there is no example in .*a\.csv"):
+    with pytest.raises(DataError, match=r"there is no example in .*a\.csv: 1 example with nothing"):
         read([str(tmp_path / "a.csv")], Columns())
+    np.savez(tmp_path / "a.npz", x=np.zeros((20, 0, 3)), y=np.arange(20))
+    with pytest.raises(DataError, match=r"a\.npz: 20 examples with nothing to read \(no"):
+        read([str(tmp_path / "a.npz")], Columns())
+    (tmp_path / "b-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 0]))
+    with pytest.raises(DataError, match="b-labels-idx1-ubyte holds labels alone: name the file of"):
+        read([str(tmp_path / "b-labels-idx1-ubyte")], Columns())
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="has no file in it"):
         read([str(tmp_path / "empty")], Columns())

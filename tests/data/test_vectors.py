@@ -56,7 +56,10 @@ X = np.zeros((2, 3, 1))
         ({"x": X, "y": np.array([1.5, 2])}, "of float64"),
         ({"x": X[0], "y": np.array([1])}, r"x must have shape \(N, T, I\), or"),
         ({"x": X[0], "lengths": np.array([1, 1]), "y": np.array([0, 1])}, "add up to the 3 steps"),
-        ({"x": X[0], "lengths": np.array([4, -1]), "y": np.array([0, 1])}, "must be 0 or more"),
+        (
+            {"x": X[0], "lengths": np.array([4, -1]), "y": np.array([0, 1])},
+            "example 2: its length is -1",
+        ),
         ({"x": X[0], "lengths": np.array([1.5]), "y": np.array([0])}, "whole numbers"),
         ({"x": np.array([["a"]]), "y": np.array([0])}, "x must hold numbers, not <U1"),
         ({"x": X + np.nan, "y": np.array([0, 1])}, "example 1: has values that are not finite"),
@@ -77,7 +80,7 @@ def test_a_damaged_npz_is_one_clear_line(tmp_path: Path) -> None:
     broken = [data[: len(data) // 2], data[:100] + bytes(80) + data[180:], b"PK\x03\x04", b"text"]
     for content in broken:
         path.write_bytes(content)
-        with pytest.raises(DataError, match=r"a\.npz (is damaged|holds Python objects)"):
+        with pytest.raises(DataError, match=r"a\.npz is (damaged|no \.npz file)"):
             from_npz(path, labelled=True)
 
 
@@ -112,11 +115,16 @@ def test_a_ts_line_is_a_sequence_whose_dimensions_are_columns(tmp_path: Path) ->
         (f"{HEADER}1,?:3,4:a\n", r"line 6 has missing values \(\?\)"),
         (f"{HEADER}1,x:3,4:a\n", r"line 6: could not convert string to float: 'x'"),
         (f"{HEADER}1,inf:3,4:a\n", r"example 1: has values that are not finite"),
+        (f"{HEADER}1,1e39:3,4:a\n", r"example 1: has values that are not finite"),
         (f"{HEADER}a\n", r"line 6: its dimensions have different lengths: none"),
         (HEADER.replace("true", "false") + "1:2\n", "has no labels: its header says no"),
         (HEADER.replace("timeStamps false", "timeStamps true"), "has timestamps"),
         ("1,2:3,4:a\n", "has no @data line: it is not a .ts file"),
         ("@data\0", "is binary, not text"),
+        (
+            f"{HEADER}1:2:b\n1:2:c\n",
+            r"line 7: the label 'c' is not one of the header's @classLabel: a, b\.",
+        ),
     ],
 )
 def test_a_ts_file_that_cannot_be_read_names_the_line(
@@ -126,3 +134,13 @@ def test_a_ts_file_that_cannot_be_read_names_the_line(
     path.write_text(text)
     with pytest.raises(DataError, match=message):
         from_ts(path, labelled=True)
+
+
+def test_a_ts_header_need_not_list_its_labels_and_answering_needs_none_of_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.ts"
+    path.write_text(f"{HEADER.replace(' a b', '')}1:2:c\n")
+    assert from_ts(path, labelled=True).labels == ["c"]
+    path.write_text(f"{HEADER}1:2:?\n")
+    assert len(from_ts(path, labelled=False)) == 1

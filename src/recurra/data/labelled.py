@@ -11,6 +11,7 @@ from pathlib import Path
 from recurra.data import examples, idx, images, vectors
 from recurra.data.examples import Columns, Examples, join
 from recurra.errors import DataError, FlagError
+from recurra.results import counted
 from recurra.text import files
 
 VECTOR_ENDINGS = (".npz", ".ts")
@@ -37,7 +38,9 @@ def read(names: Sequence[str], columns: Columns) -> Examples:
     parts += _from_files(paths, columns)
     found = join(parts)
     if not found.inputs:
-        raise DataError(f"there is no example in {', '.join(names)}.")
+        left_out = counted(found.left_out, "example")
+        empty = f": {left_out} with nothing to read (no text, or no step)" if found.left_out else ""
+        raise DataError(f"there is no example in {', '.join(names)}{empty}.")
     if len({isinstance(one, str) for one in found.inputs}) > 1:
         raise DataError(f"{', '.join(names)}: some are text and some vectors; give one kind.")
     return found
@@ -57,6 +60,11 @@ def vectors_in(name: str) -> Examples:
 
 def _from_files(paths: Sequence[Path], columns: Columns) -> list[Examples]:
     labels = {path for path in paths if idx.is_idx(path) and idx.LABELS in path.name}
+    if labels and len(labels) == len(paths):
+        raise DataError(
+            f"{paths[0]} holds labels alone: name the file of images that they belong to; its "
+            "labels are read from the file beside it."
+        )
     parts, classes = [], []
     for path in paths:
         if path in labels:

@@ -26,7 +26,7 @@ _DAMAGED = (ValueError, OSError, EOFError, KeyError, MemoryError, NotImplemented
 
 def from_npz(path: Path, *, labelled: bool) -> Examples:
     """The sequences of an .npz file, float32; DataError for one of another form, or damaged."""
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, "x, lengths, y")
     x = arrays.get("x")
     if x is None:
         raise DataError(f"{path} has no array 'x'. It has: {', '.join(arrays) or 'none'}.")
@@ -51,10 +51,11 @@ def from_npz(path: Path, *, labelled: bool) -> Examples:
 def from_ts(path: Path, *, labelled: bool) -> Examples:
     """The sequences of a .ts file: dimensions become columns (T, I), the last field is the label.
 
-    Raises DataError naming the line of what is ragged, missing or no number.
+    Raises DataError naming the line of what is ragged, missing or no number, and of a label that
+    the header does not list, where it lists any.
     """
     lines = enumerate(read_text(path).split("\n"), start=1)
-    classes = False
+    classes, listed = False, []
     for _, line in lines:
         words = line.strip().lower().split()
         if not words or not words[0].startswith("@"):
@@ -64,7 +65,7 @@ def from_ts(path: Path, *, labelled: bool) -> Examples:
         if words[:2] == ["@timestamps", "true"]:
             raise DataError(f"{path} has timestamps: give plain values, a step after the other.")
         if words[0] == "@classlabel":
-            classes = words[1:2] == ["true"]
+            classes, listed = words[1:2] == ["true"], line.split()[2:]
     else:
         raise DataError(f"{path} has no @data line: it is not a .ts file.")
     if labelled and not classes:
@@ -77,6 +78,11 @@ def from_ts(path: Path, *, labelled: bool) -> Examples:
         fields = line.strip().split(":")
         if classes:
             labels.append(fields.pop().strip())
+            if labelled and listed and labels[-1] not in listed:
+                raise DataError(
+                    f"{path}, line {number}: the label {labels[-1]!r} is not one of the header's "
+                    f"@classLabel: {', '.join(listed)}."
+                )
         sequences.append(_columns(fields, f"{path}, line {number}"))
     return kept(path, sequences, labels if labelled else [])
 
@@ -101,8 +107,11 @@ def kept(path: Path, sequences: list[NDArray[Any]], labels: list[str]) -> Exampl
     )
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an .npz file by name; DataError where it is damaged or would be unpickled."""
+def read_arrays(path: Path, wanted: str) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz file by name; DataError where it is damaged or would be unpickled.
+
+    wanted: the names of those that it should hold, for the error.
+    """
     try:
         with opened(path) as raw:
             file = np.load(raw, allow_pickle=False)
@@ -110,14 +119,18 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
                 raise DataError(f"{path} is one array: save it with numpy.savez under its name.")
             return {name: file[name] for name in file.files}
     except (*_DAMAGED, zipfile.BadZipFile, zlib.error) as error:
-        _refuse(path, error)
+        _refuse(path, error, wanted)
 
 
-def _refuse(path: Path, error: Exception) -> NoReturn:
-    if "allow_pickle" in str(error) or "Object arrays" in str(error):
+def _refuse(path: Path, error: Exception, wanted: str) -> NoReturn:
+    advice = f"save plain arrays ({wanted}) with numpy.savez"
+    if "Object arrays" in str(error):
         raise DataError(
-            f"{path} holds Python objects or no arrays at all, and nothing is ever unpickled: save "
-            "plain arrays (x, lengths, y) with numpy.savez."
+            f"{path} holds Python objects, and nothing is ever unpickled: {advice}."
+        ) from None
+    if "allow_pickle" in str(error):  # NumPy takes whatever begins like no file of its own for one
+        raise DataError(
+            f"{path} is no .npz file, and nothing is ever unpickled, if it is a pickle: {advice}."
         ) from None
     why = str(error) or type(error).__name__
     raise DataError(f"{path} is damaged, or not an .npz file: {why}.") from None
@@ -129,10 +142,15 @@ def _cut(path: Path, x: NDArray[Any], lengths: NDArray[Any]) -> list[NDArray[Any
             f"{path}: beside lengths (N,), whole numbers, x must have shape (steps, I); they are "
             f"{lengths.shape} of {lengths.dtype} and {x.shape}."
         )
-    if (lengths < 0).any() or int(lengths.sum()) != len(x):
+    if (lengths < 0).any():
+        first = int(np.argmax(lengths < 0))
         raise DataError(
-            f"{path}: lengths must be 0 or more and add up to the {len(x):,} steps of x; they add "
-            f"up to {int(lengths.sum()):,}."
+            f"{path}, example {first + 1}: its length is {lengths[first]}, and must be 0 or more."
+        )
+    if int(lengths.sum()) != len(x):
+        raise DataError(
+            f"{path}: lengths must add up to the {len(x):,} steps of x; they add up to "
+            f"{int(lengths.sum()):,}."
         )
     return np.split(x, np.cumsum(lengths)[:-1]) if len(lengths) else []
 
@@ -162,4 +180,5 @@ def _columns(fields: list[str], where: str) -> NDArray[np.float32]:
     if not columns or len({len(column) for column in columns}) > 1:
         sizes = ", ".join(str(len(column)) for column in columns)
         raise DataError(f"{where}: its dimensions have different lengths: {sizes or 'none'}.")
-    return np.array(columns, np.float32).T
+    with np.errstate(over="ignore"):  # what is too large for float32 is refused as not finite
+        return np.array(columns, np.float32).T

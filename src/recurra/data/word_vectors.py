@@ -23,21 +23,27 @@ Vectors = dict[str, NDArray[np.float32]]
 def read(path: Path, wanted: Collection[str], encoding: str | None = None) -> Vectors:
     """The vector (E,) of each wanted word that the file has; of a word twice there, the first.
 
-    Raises DataError naming the line whose length differs or that holds no number, and where no
-    wanted word is there at all.
+    Raises DataError naming the line whose length differs or that holds no number, the line (in an
+    .npz the word) of a wanted vector that is not finite, and where no wanted word is there.
     """
     wanted = set(wanted)
+    zipped = path.suffix == ".npz"
     found: Vectors = {}
-    for word, vector in _npz(path) if path.suffix == ".npz" else _lines(path, encoding):
+    for number, word, vector in _npz(path) if zipped else _lines(path, encoding):
         if word in wanted and word not in found:
+            if not np.isfinite(vector).all():
+                raise DataError(
+                    f"{path}, {'word' if zipped else 'line'} {number}: the vector of {word!r} has "
+                    "values that are not finite (NaN, inf)."
+                )
             found[word] = vector
     if not found:
         raise DataError(f"{path} has a vector for none of the {len(wanted):,} words of the data.")
     return found
 
 
-def _npz(path: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    arrays = read_arrays(path)
+def _npz(path: Path) -> Iterator[tuple[int, str, NDArray[np.float32]]]:
+    arrays = read_arrays(path, "words, vectors")
     words, vectors = arrays.get("words"), arrays.get("vectors")
     if words is None or vectors is None:
         raise DataError(f"{path} must hold words and vectors. It has: {', '.join(arrays)}.")
@@ -48,10 +54,13 @@ def _npz(path: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
         )
     if vectors.dtype.kind != "f" or not vectors.shape[1]:
         raise DataError(f"{path}: vectors must be floating-point numbers, not {vectors.dtype}.")
-    yield from zip(words.tolist(), vectors.astype(np.float32), strict=True)
+    with np.errstate(over="ignore"):  # what is too large for float32 is refused as not finite
+        rounded = vectors.astype(np.float32)
+    for number, (word, vector) in enumerate(zip(words.tolist(), rounded, strict=True), start=1):
+        yield number, word, vector
 
 
-def _lines(path: Path, encoding: str | None) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def _lines(path: Path, encoding: str | None) -> Iterator[tuple[int, str, NDArray[np.float32]]]:
     size = 0
     for number, line in enumerate(_split(path, encoding), start=1):
         fields = line.rstrip().split(" ")
@@ -65,9 +74,11 @@ def _lines(path: Path, encoding: str | None) -> Iterator[tuple[str, NDArray[np.f
         # a word may have blanks in it: the last `size` fields are its numbers
         word = " ".join(fields[: len(fields) - size])
         try:
-            yield word, np.array(fields[-size:], np.float32)
+            with np.errstate(over="ignore"):  # as above
+                vector = np.array(fields[-size:], np.float32)
         except ValueError as error:
             raise DataError(f"{path}, line {number}: {error}.") from None
+        yield number, word, vector
 
 
 def _split(path: Path, encoding: str | None) -> Iterator[str]:
