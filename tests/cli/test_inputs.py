@@ -74,7 +74,12 @@ def test_any_other_file_is_an_input_a_line_and_blank_lines_are_counted(tmp_path:
         ("a.csv", "image,count\na\n", "line 2: 1 cell, and the header has 2."),
         # a comma in a text without quotes: its rest is not to be lost
         ("a.csv", "image,count\na, b,1\n", "line 2: 3 cells, and the header has 2."),
-        ("a.csv", 'image,count\n"a,1\nb,2\n', "line 3: unexpected end of data."),
+        (
+            "a.csv",
+            'image,count\n"a,1\nb,2\n',
+            "line 2: a quoted cell of the row that begins here is never closed.",
+        ),
+        ("a.csv", "count,image,count\n1,a,2\n", "has 2 columns 'count': give all but one of them"),
         ("a.csv", "image,count\na,many\n", "line 2: count 'many' is not a number."),
         ("a.jsonl", "\n{oops\n", "line 2 is not JSON"),
         ("a.txt", "x\n", "an input here is image, count; give JSON lines, CSV or TSV"),
@@ -132,7 +137,7 @@ def test_files_are_read_as_the_run_calls_and_encodes_its_columns(tmp_path: Path)
 def test_a_line_of_json_that_is_no_object_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('["good"]\n')
-    with pytest.raises(DataError, match="line 1: must be an object with text"):
+    with pytest.raises(DataError, match="line 1 is a list, and must be an object with text"):
         inputs.from_file(One, path, FORM)
 
 

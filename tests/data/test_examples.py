@@ -101,11 +101,30 @@ def test_a_folder_a_class_has_a_file_an_example(tmp_path: Path) -> None:
             r"line 2: a cell of more than 131,072 characters.* Is a quote never closed\? Longer",
         ),
         ("a.tsv", "text\tlabel\nx\ty\tz\n", r"a\.tsv, line 2: 3 cells, and the header has 2"),
-        ("a.csv", 'text,label\n"x,y\n', r"a\.csv, line 2: unexpected end of data"),
+        (
+            "a.csv",
+            'text,label\na,x\n"b\nc",x\n"x,y\nz,y\nz,y\n',
+            r"a\.csv, line 5: a quoted cell of the row that begins here is never closed",
+        ),
+        (
+            "a.csv",
+            'text,label\n"x,y\nz,y\n"z,y\n',
+            r"""a\.csv, line 4: ',' expected after '"' \(the row begins in line 2\)\.$""",
+        ),
+        (
+            "a.csv",
+            "id,text,text,label\n1,a,b,c\n",
+            r"a\.csv has 2 columns 'text': give all but one",
+        ),
         ("a.csv", "text,label\nx, \n", r"a\.csv, line 2: the label is empty"),
         ("a.jsonl", '{"text": "x"}\n', r"a\.jsonl, line 1 has no column 'label'"),
-        ("a.jsonl", '{"text": 1.5, "label": "y"}', r"line 1: text must be text, not float"),
-        ("a.jsonl", "[1]\n", r"line 1: must be an object with text and label"),
+        ("a.jsonl", '{"text": 1.5, "label": "y"}', r"line 1: text must be text, not a number"),
+        ("a.jsonl", '{"text": 5, "label": "y"}', r"line 1: text must be text, not a number"),
+        ("a.jsonl", '{"text": null, "label": "y"}', r"line 1: text must be text, not null"),
+        ("a.jsonl", '{"text": "x", "label": 1.5}', r"label must be text or a whole number, not a "),
+        ("a.jsonl", '{"text": "x", "label": true}', r"a whole number, not true or false\."),
+        ("a.jsonl", '{"text": {}, "label": "y"}', r"line 1: text must be text, not an object"),
+        ("a.jsonl", "[1]\n", r"line 1 is a list, and must be an object with text and label"),
         ("a.jsonl", "{nope\n", r"a\.jsonl, line 1 is not JSON"),
         ("a.csv", "text,label\nx\0,y\n", r"a\.csv is binary, not text: a NUL byte at offset 12"),
         ("a.csv", "text,label\n\udcff,y\n", r"a\.csv is not UTF-8: byte 0xff at offset 11"),
@@ -118,6 +137,16 @@ def test_what_is_wrong_with_a_file_is_said_with_its_line(
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(DataError, match=message):
         from_rows(path, Columns())
+
+
+def test_a_column_that_is_not_wanted_may_stand_twice(tmp_path: Path) -> None:
+    found = from_rows(written(tmp_path, "a.csv", "id,text,id,label\n1,a,2,x\n"), Columns())
+    assert (found.inputs, found.labels) == (["a"], ["x"])
+
+
+def test_a_label_in_json_lines_may_be_a_whole_number(tmp_path: Path) -> None:
+    found = from_rows(written(tmp_path, "a.jsonl", '{"text": "a", "label": 5}'), Columns())
+    assert found.labels == ["5"]
 
 
 def test_a_line_of_another_form_is_named(tmp_path: Path) -> None:

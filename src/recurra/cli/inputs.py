@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from recurra.config import from_json
-from recurra.data.examples import JSON_LINES, TABLES, table_rows
+from recurra.data.examples import JSON_LINES, TABLES, json_kind, require_once, table_rows
 from recurra.errors import ConfigError, DataError, reading_as_trained
 from recurra.text.reading import read_text
 
@@ -120,6 +120,7 @@ def _table(
             f"{where} has no column {missing[0]!r}. Its header must name "
             f"{', '.join(called.values())}; it has {', '.join(header) or 'none'}."
         )
+    require_once(called.values(), header, where)
     places = {name: header.index(column) for name, column in called.items()}
     for row, number in rows:
         here = f"{where}, line {number}"
@@ -154,7 +155,10 @@ def _fields(line: str, called: Mapping[str, str], where: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where} is not JSON: {error}.") from None
     if not isinstance(values, dict):
-        raise DataError(f"{where}: must be an object with {', '.join(called.values())}.")
+        raise DataError(
+            f"{where} is {json_kind(values)}, and must be an object with "
+            f"{', '.join(called.values())}."
+        )
     if missing := [column for column in called.values() if column not in values]:
         raise DataError(
             f"{where} has no {missing[0]!r}: it must hold {', '.join(called.values())}; it has "

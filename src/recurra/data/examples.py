@@ -104,13 +104,13 @@ def from_rows(path: Path, columns: Columns) -> Examples:
             left_out += 1
             continue
         where = f"{shown}, line {number}"
-        values = [_cell(row, name, where) for name in columns.needed]
-        if not values[1].strip():
+        read, label = _text(row, columns.text, where), _label(row, columns.label, where)
+        if not label:
             raise DataError(f"{where}: the label is empty.")
-        if not values[0].strip():
+        if not read.strip():
             left_out += 1
             continue
-        for column, value in zip(kept, (values[0], values[1].strip(), where), strict=True):
+        for column, value in zip(kept, (read, label, where), strict=True):
             column.append(value)
     return Examples(*kept, (path,), left_out)
 
@@ -178,6 +178,7 @@ def table_rows(text: str, ending: str, shown: str) -> Iterator[tuple[list[str], 
     dialect = csv.excel if ending == ".csv" else _Tabs
     reader = csv.reader(io.StringIO(text, newline=""), dialect, strict=True)
     size: int | None = None  # of the header
+    begins = 1  # the line where the row that is read does
     try:
         for row in reader:
             size = len(row) if size is None else size
@@ -187,25 +188,45 @@ def table_rows(text: str, ending: str, shown: str) -> Iterator[tuple[list[str], 
                     f"has {size}."
                 )
             yield row, reader.line_num
+            begins = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{shown}, line {reader.line_num}: {_no_table(error)}") from None
+        raise DataError(f"{shown}, {_no_table(error, begins, reader.line_num)}") from None
 
 
 def _table(path: Path, text: str, columns: Columns) -> Iterator[Row]:
     rows = table_rows(text, path.suffix.lower(), told(path))
     header, _ = next(rows, ([], 0))
     _require_columns(header, columns, told(path))
+    require_once(columns.needed, header, told(path))
     for row, number in rows:
         yield dict(zip(header, row, strict=True)) if row else None, number
 
 
-def _no_table(error: csv.Error) -> str:
-    """What is wrong with a table, as a sentence."""
+def require_once(wanted: Iterable[str], header: Sequence[str], shown: str) -> None:
+    """DataError where a wanted column stands twice in a header: which is meant cannot be known."""
+    for name in wanted:
+        if (count := header.count(name)) > 1:
+            raise DataError(
+                f"{shown} has {count} columns {name!r}: give all but one of them another name."
+            )
+
+
+def json_kind(value: object) -> str:
+    """What a JSON value is, in words."""
+    kinds = {type(None): "null", bool: "true or false", str: "text", list: "a list"}
+    return kinds.get(type(value), "an object" if isinstance(value, dict) else "a number")
+
+
+def _no_table(error: csv.Error, begins: int, line: int) -> str:
+    """The line and what is wrong in it; the row there may have begun in an earlier one."""
+    if "unexpected end" in str(error):  # the reader has gone on to the file's last line
+        return f"line {begins}: a quoted cell of the row that begins here is never closed."
     if "field larger" not in str(error):
-        return f"{error}."
+        row = "" if begins == line else f" (the row begins in line {begins})"
+        return f"line {line}: {error}{row}."
     return (
-        f"a cell of more than {csv.field_size_limit():,} characters, the most that is read. Is a "
-        "quote never closed? Longer texts go into JSON lines (.jsonl)."
+        f"line {begins}: a cell of more than {csv.field_size_limit():,} characters, the most that "
+        "is read. Is a quote never closed? Longer texts go into JSON lines (.jsonl)."
     )
 
 
@@ -215,7 +236,10 @@ def _json(line: str, columns: Columns, where: str) -> Mapping[str, Any]:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where} is not JSON: {error}.") from None
     if not isinstance(row, dict):
-        raise DataError(f"{where}: must be an object with {' and '.join(columns.needed)}.")
+        raise DataError(
+            f"{where} is {json_kind(row)}, and must be an object with "
+            f"{' and '.join(columns.needed)}."
+        )
     _require_columns(list(row), columns, where)
     return row
 
@@ -231,10 +255,17 @@ def _require_columns(found: Sequence[str], columns: Columns, where: str) -> None
             )
 
 
-def _cell(row: Mapping[str, Any], name: str, where: str) -> str:
+def _text(row: Mapping[str, Any], name: str, where: str) -> str:
+    value = row[name]
+    if not isinstance(value, str):
+        raise DataError(f"{where}: {name} must be text, not {json_kind(value)}.")
+    return value
+
+
+def _label(row: Mapping[str, Any], name: str, where: str) -> str:
     value = row[name]
     if type(value) is int:  # JSON: a class may be a number
         return str(value)
     if not isinstance(value, str):
-        raise DataError(f"{where}: {name} must be text, not {type(value).__name__}.")
-    return value
+        raise DataError(f"{where}: {name} must be text or a whole number, not {json_kind(value)}.")
+    return value.strip()
