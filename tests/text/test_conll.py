@@ -95,6 +95,20 @@ def test_a_line_of_other_columns_than_its_sentence_s_first_is_refused(
         conll.read(_file(tmp_path, text))
 
 
+@pytest.mark.parametrize("line", [4, 10])  # the first row of the first sentence, and of the second
+def test_a_row_of_conll_u_without_its_ten_columns_is_the_one_that_is_named(
+    tmp_path: Path, line: int
+) -> None:
+    lines = UNIVERSAL.split("\n")
+    lines[line - 1] = lines[line - 1].removesuffix("\t_")
+    path = _file(tmp_path, "\n".join(lines), "words.conllu")
+    message = rf"words\.conllu, line {line}: 9 columns between tabs, and CoNLL-U .* has 10"
+    with pytest.raises(DataError, match=message):
+        conll.read(path)
+    with pytest.raises(DataError, match=message):
+        conll.words(path)
+
+
 def test_words_alone_need_no_column_of_tags(tmp_path: Path) -> None:
     alone = _file(tmp_path, "-DOCSTART-\n\nEU\nrejects\n\n\nNew York\t\n")
     assert conll.words(alone) == [("EU", "rejects"), ("New York",)]

@@ -1,9 +1,9 @@
 """Sentences, tagged or not, from column files: a word a line, a blank line between sentences.
 
-Two forms are read. CoNLL-U: ten columns between tabs, comments from a #, lines of several words
-(1-2) and empty words (1.1) passed over. CoNLL: any number of columns, between tabs where a line has
-one and else between blanks; a -DOCSTART- line begins a document and is no word. What tags mean is
-not known here.
+Two forms are read. CoNLL-U, known by the ending .conllu or by its first row: ten columns between
+tabs, comments from a #, lines of several words (1-2) and empty words (1.1) passed over. CoNLL: any
+number of columns, between tabs where a line has one and else between blanks; a -DOCSTART- line
+begins a document and is no word. What tags mean is not known here.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def read(
     None: form and upos in CoNLL-U, the first and the last in CoNLL. encoding: as `read_text`.
 
     Raises DataError naming file and line where a column is not there, where a line has more or
-    fewer columns than its sentence's first (its last one would be another), and where there is no
-    word; ConfigError for a name that is no column.
+    fewer columns than its sentence's first (its last one would be another) or than CoNLL-U, and
+    where there is no word; ConfigError for a name that is no column.
     """
     rows, universal = _rows(path, encoding)
     take = _word_column(word, universal), _column(tag or ("upos" if universal else "-1"), universal)
@@ -78,8 +78,13 @@ def _rows(path: Path, encoding: str | None) -> tuple[Iterator[tuple[int, list[st
     """(each line's number and columns, none where a sentence ends; whether it is CoNLL-U)."""
     lines = read_text(path, encoding).split("\n")
     first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
-    universal = _UD_LINE.fullmatch(first.rstrip("\r")) is not None
-    return _even(path, (_universal_rows if universal else _plain_rows)(lines)), universal
+    # by its ending, too: a first row that is broken is to be told, not read as another form
+    universal = (
+        path.suffix.lower() == ".conllu" or _UD_LINE.fullmatch(first.rstrip("\r")) is not None
+    )
+    if universal:
+        return _ten(path, _universal_rows(lines)), True
+    return _even(path, _plain_rows(lines)), False
 
 
 def _sentences(rows: Iterable[T | None]) -> Iterator[list[T]]:
@@ -113,6 +118,17 @@ def _plain_rows(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
         text = line.rstrip("\r")
         row = text.split("\t") if "\t" in text else text.split()
         yield number, [] if not text.strip() or row[0] == DOCUMENT else row
+
+
+def _ten(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """The rows, each of the columns of CoNLL-U."""
+    for number, row in rows:
+        if row and len(row) != len(UD_COLUMNS):
+            raise DataError(
+                f"{told(path)}, line {number}: {counted(len(row), 'column')} between tabs, and "
+                f"CoNLL-U (any .conllu file) has {len(UD_COLUMNS)}."
+            )
+        yield number, row
 
 
 def _even(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
