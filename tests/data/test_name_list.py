@@ -71,8 +71,8 @@ def test_the_same_name_in_two_classes_is_no_repetition(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("", r"names.txt is empty: there is no text in it"),
-        ("\n \n\n", r"names.txt: there is no name in it"),
+        ("", r"names.txt is empty: there is nothing in it"),
+        ("\n \n\n", r"/names.txt: there is no name in it"),
         (b"Ann\nB\x00b\n", r"is binary, not text: a NUL byte at offset 5"),
         (b"Ann\nB\xffb\n", r"is not UTF-8: byte 0xff at offset 5"),
         (

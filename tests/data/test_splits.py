@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.data.splits import MIN_HELD_OUT, by_files, by_fractions
+from recurra.data.splits import MIN_HELD_OUT, by_files, by_fractions, shares
 from recurra.errors import ConfigError
 
 
@@ -99,3 +99,13 @@ def test_a_held_out_file_of_under_a_hundred_tokens_is_not_used_and_a_note_says_s
     assert (parts.valid, parts.test) == (None, None)
     assert parts.notes[0].startswith("the validation file has only 99 tokens, of 100 needed")
     assert parts.notes[1].startswith("no validation part: nothing is held out")
+
+
+def test_shares_of_more_than_the_whole_are_told_with_their_sum() -> None:
+    assert shares(0.7, 0.1) == (0.7, 0.1, 0.2)
+    assert shares(0.9, 0.1) == (0.9, 0.1, 0.0)
+    with pytest.raises(ConfigError) as caught:
+        shares(0.9, 0.2)
+    assert str(caught.value) == (
+        "valid_fraction = 0.2: and train_fraction = 0.9 are 1.1 together, more than the whole."
+    )

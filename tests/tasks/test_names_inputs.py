@@ -64,7 +64,7 @@ def test_names_that_were_changed_are_not_evaluated_or_resumed_on(
     ("settings", "message"),
     [
         ({"train_fraction": 0.0}, r"train_fraction = 0.0: must be in \(0, 1\]"),
-        ({"valid_fraction": 0.5}, "leaves more than the whole"),
+        ({"valid_fraction": 0.5}, "and train_fraction = 0.8 are 1.3 together, more than the whole"),
         ({"max_length": 0}, "max_length = 0: must be 1 or more"),
         ({"shown": -1}, "shown = -1: must be 0 to 1000"),
         ({"split_seed": -1}, "split_seed = -1: must not be negative"),

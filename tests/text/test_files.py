@@ -57,7 +57,7 @@ def test_a_folder_without_text_says_so(tmp_path: Path) -> None:
 def test_an_empty_file_says_so(tmp_path: Path) -> None:
     path = tmp_path / "empty.txt"
     path.touch()
-    with pytest.raises(DataError, match=r"empty\.txt is empty: there is no text in it"):
+    with pytest.raises(DataError, match=r"empty\.txt is empty: there is nothing in it"):
         expand([str(path)])
 
 

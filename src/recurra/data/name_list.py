@@ -96,7 +96,7 @@ def read(data: NameData, given: Sequence[str], progress: Progress | None = None)
             kept.append(name)
             labels += found.labels[number : number + 1]
     if not kept:
-        raise DataError(f"{', '.join(source.name for source in sources)}: there is no name in it.")
+        raise DataError(f"{', '.join(told(path) for path in found.files)}: there is no name in it.")
     empty = found.left_out + len(found.inputs) - len(kept)
     notes = (*_whole_rows(data, found), *_notes(kept, labels, empty))
     return NameList(tuple(kept), tuple(labels), sources, notes)

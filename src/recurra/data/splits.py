@@ -36,7 +36,13 @@ def shares(train: float, valid: float) -> Fractions:
     """
     require(0 < train <= 1, "train_fraction", train, "must be in (0, 1]")
     require(0 <= valid < 1, "valid_fraction", valid, "must be in [0, 1)")
-    require(train + valid <= 1 + 1e-9, "valid_fraction", valid, "leaves more than the whole")
+    both = round(train + valid, 9)
+    require(
+        both <= 1,
+        "valid_fraction",
+        valid,
+        f"and train_fraction = {train} are {both} together, more than the whole",
+    )
     return train, valid, max(0.0, round(1 - train - valid, 9))
 
 

@@ -110,7 +110,7 @@ def _expand_one(given: str) -> list[Path]:
                 return [_spool(pipe, path.name, given)]
         if path.is_file():
             if path.stat().st_size == 0:
-                raise DataError(f"{given} is empty: there is no text in it.")
+                raise DataError(f"{given} is empty: there is nothing in it.")
             return [path]
         exists = path.exists()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
@@ -157,7 +157,7 @@ def _spool(stream: BinaryIO, name: str, what: str) -> Path:
     except OSError as error:
         raise DataError(f"{what} cannot be copied to {tempfile.gettempdir()}: {error}.") from error
     if path.stat().st_size == 0:
-        raise DataError(f"{what} is empty: there is no text in it.")
+        raise DataError(f"{what} is empty: there is nothing in it.")
     return path
 
 
