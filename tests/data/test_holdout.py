@@ -70,6 +70,19 @@ def test_what_cannot_be_held_out_is_said() -> None:
     assert "no validation part" in by_seed(1, TENTHS, 0).notes[0]
 
 
+def test_the_share_of_a_part_in_a_file_of_its_own_is_learned_from() -> None:
+    sizes = {
+        (): [80, 10, 10],
+        ("test",): [90, 10, 0],
+        ("valid",): [90, 0, 10],
+        ("valid", "test"): [100, 0, 0],
+    }
+    for elsewhere, expected in sizes.items():
+        held = by_seed(100, TENTHS, 0, elsewhere=elsewhere)
+        assert [len(part) for part in parts(held)] == expected
+        assert held.notes == ()
+
+
 def test_shares_that_are_none_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"three shares, train above 0, that add up to 1"):
         by_seed(10, (0.8, 0.1, 0.2), 0)

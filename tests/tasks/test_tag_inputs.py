@@ -51,7 +51,7 @@ def test_a_tag_never_seen_in_training_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is empty: there is no text"),
+        ("", "is empty: there is nothing in it"),
         ("a b\nc\n", r"line 2: no word and tag"),
         ("\n\n", "has no tagged word"),
         ("\x00\x01\x02", "is binary"),
@@ -62,6 +62,38 @@ def test_bad_files_are_told_in_one_line(tmp_path: Path, text: str, message: str)
         recurra.train("tag", written(tmp_path / "x.conll", text), out=tmp_path / "run")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("held_out", "sentences"),
+    [
+        ((), (80, 10, 10)),
+        (("test_file",), (90, 10, 3)),
+        (("valid_file",), (100, 3, 0)),
+        (("valid_file", "test_file"), (100, 3, 3)),
+    ],
+)
+def test_files_that_are_held_out_take_the_place_of_shares(
+    tmp_path: Path, held_out: tuple[str, ...], sentences: tuple[int, ...]
+) -> None:
+    main = written(tmp_path / "main.conll", "".join(f"w{row} X\n\n" for row in range(100)))
+    other = written(tmp_path / "other.conll", "a X\n\nb X\n\nc X\n")
+    task = load("tag")
+    config = recurra.config.updated(task.Config(), dict.fromkeys(held_out, str(other)))
+    prepared = task.prepare(config, [str(main)], Streams(0))
+    found = tuple(prepared.facts[f"{part}_sentences"] for part in ("train", "valid", "test"))
+    assert found == sentences
+    assert prepared.notes == ()
+
+
+def test_a_test_file_alone_is_what_is_evaluated_on(tmp_path: Path) -> None:
+    test = written(tmp_path / "test.conll", "the DET\ndog NOUN\n")
+    run = recurra.train(
+        "tag", written(tmp_path / "x.conll", VERBS + "\n" + VERBS), out=tmp_path / "run", steps=1,
+        test_file=str(test), **SMALL,
+    )  # fmt: skip
+    result = run.evaluate()
+    assert (result.split, result.tokens) == ("the test part", 2)
 
 
 def test_a_sentence_without_a_word_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ Drawn by a seed, class by class where there are classes. Parts of one long text 
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Sequence
+from collections.abc import Collection, Container, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,12 +51,15 @@ def by_seed(
     fractions: Fractions,
     seed: int,
     classes: Sequence[Hashable] | None = None,
+    *,
+    elsewhere: Collection[str] = (),
 ) -> Held:
     """`count` examples in shares train, valid and test, drawn by `seed` alone.
 
     With `classes` (one an example) every class is cut by the same shares, to within one example;
     each has at least one example to learn from. Borders are rounded down: of 32,033 examples .8, .1
-    and .1 are 25,626, 3,203 and 3,204.
+    and .1 are 25,626, 3,203 and 3,204. elsewhere: which of valid and test stand in files of their
+    own; their shares are learned from.
 
     Raises DataError where there is no example, ConfigError for fractions that are negative or do
     not add up to 1.
@@ -69,6 +72,9 @@ def by_seed(
     )
     if not count:
         raise DataError("there is no example to split.")
+    valid_share = 0.0 if "valid" in elsewhere else fractions[1]
+    test_share = 0.0 if "test" in elsewhere else fractions[2]
+    fractions = (round(1 - valid_share - test_share, 9), valid_share, test_share)
     shuffled = rng.generator(seed, "holdout").permutation(count)
     parts: list[list[int]] = [[], [], []]
     bare = 0  # classes with nothing held out, though it was asked for
@@ -82,7 +88,8 @@ def by_seed(
         bare += first == size
         start += size
     train, valid, test = (np.array(sorted(part), np.int64) for part in parts)
-    return Held(train, valid, test, _notes(fractions, valid, test, bare, classes))
+    notes = _notes(fractions, valid, test, bare, classes, there="valid" in elsewhere)
+    return Held(train, valid, test, notes)
 
 
 def _members(shuffled: Rows, classes: Sequence[Hashable] | None) -> list[list[int]]:
@@ -114,9 +121,11 @@ def _notes(
     test: Rows,
     bare: int,
     classes: Sequence[Hashable] | None,
+    *,
+    there: bool,  # whether a validation part stands in a file of its own
 ) -> tuple[str, ...]:
     notes = []
-    if not len(valid):
+    if not len(valid) and not there:
         notes.append("no validation part: the last model counts as the best.")
     if fractions[2] and not len(test):
         notes.append("no test part: there are too few examples.")

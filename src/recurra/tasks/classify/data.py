@@ -174,17 +174,12 @@ def _split(
     main: Examples, data: Data, held_out: dict[str, Examples]
 ) -> tuple[dict[str, Examples], tuple[str, ...]]:
     """The parts by name: those in files of their own, and shares of the rest, class by class."""
-    valid = 0.0 if "valid" in held_out else data.valid_fraction
-    _, _, rest = shares(data.train_fraction, data.valid_fraction)
-    test = 0.0 if "test" in held_out else rest
+    fractions = shares(data.train_fraction, data.valid_fraction)
     held = holdout.by_seed(
-        len(main), (round(1 - valid - test, 9), valid, test), data.split_seed, main.labels
+        len(main), fractions, data.split_seed, main.labels, elsewhere=held_out.keys()
     )
     parts = {name: main.take(getattr(held, name)) for name in PARTS if len(getattr(held, name))}
-    notes = held.notes
-    if "valid" in held_out:
-        notes = tuple(note for note in notes if not note.startswith("no validation part"))
-    return {**parts, **held_out}, notes
+    return {**parts, **held_out}, held.notes
 
 
 def _fit(train: Examples, data: Data, old: Assets | None) -> tuple[Assets, tuple[str, ...]]:

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recurra.config import require
 from recurra.data import holdout
 from recurra.data import sentences as builtin
 from recurra.data.padded import PaddedBatches, Rows, pad
@@ -114,12 +113,6 @@ def read_corpus(data: Data, names: Sequence[str]) -> Corpus:
     Tags of spans that break their scheme are repaired in the part that is learned from, and a note
     counts them. Raises DataError where a file cannot be used.
     """
-    require(
-        data.test_file is None or data.valid_file is not None,
-        "test_file",
-        data.test_file,
-        "give valid_file too: the other files are then trained on as a whole",
-    )
     if names:
         paths = files.expand(names)
         main = [sentence for path in paths for sentence in read_file(path, data)]
@@ -132,16 +125,16 @@ def read_corpus(data: Data, names: Sequence[str]) -> Corpus:
         paths = files.expand([name]) if name is not None else []
         held_out.append([sentence for path in paths for sentence in read_file(path, data)])
         sources += [files.describe(path) for path in paths]
-    notes: tuple[str, ...] = ()
-    if data.valid_file is not None:
-        train, valid, test = main, *held_out
-    else:
-        parts = shares(data.train_fraction, data.valid_fraction)
-        held = holdout.by_seed(len(main), parts, data.split_seed)
-        train, valid, test = (
-            [main[row] for row in rows] for rows in (held.train, held.valid, held.test)
-        )
-        notes = held.notes
+    parts = shares(data.train_fraction, data.valid_fraction)
+    # beside a file to validate on no share is kept to test on: the others are trained on as a whole
+    files_of = {"valid": data.valid_file, "test": data.test_file or data.valid_file}
+    elsewhere = [part for part, name in files_of.items() if name is not None]
+    held = holdout.by_seed(len(main), parts, data.split_seed, elsewhere=elsewhere)
+    train, valid, test = (
+        [main[row] for row in rows] for rows in (held.train, held.valid, held.test)
+    )
+    valid, test = held_out[0] or valid, held_out[1] or test
+    notes = held.notes
     scheme = spans.scheme_of([sentence.tags for sentence in train])
     train, repairs = _repaired(train, scheme)
     notes = (*notes, *repairs, *_strays(train))
