@@ -6,7 +6,7 @@ A language model is drawn from and scored without torch; the rest is the task's,
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,9 +147,10 @@ class Run:
     def predict(self, inputs: Sequence[Any], **asked: Any) -> Answers:
         """One answer an input: a text, or a tuple or a table of the fields of the task's Input.
 
-        `asked`: the task's flags of `predict`. Raises ConfigError for one text instead of several.
+        `asked`: the task's flags of `predict`. Raises ConfigError for one input instead of several.
         """
-        require(not isinstance(inputs, str), "inputs", inputs, "must be a list: predict([...])")
+        several = isinstance(inputs, Iterable) and not isinstance(inputs, str | bytes | dict)
+        require(several, "inputs", inputs, "must be a list: predict([...])")
         task = task_of(self.record.task)
         from recurra.task import as_input  # behind torch, as the task is
 

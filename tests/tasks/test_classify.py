@@ -15,7 +15,7 @@ import recurra
 from recurra import store
 from recurra.class_results import ClassReport, class_report
 from recurra.data import invented
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import ConfigError, DataError
 from recurra.rng import Streams
 from recurra.tasks import load
 from recurra.tasks.classify import picture
@@ -111,10 +111,50 @@ def test_the_confusion_matrix_is_drawn_into_the_run_or_a_file(words: Path, tmp_p
     report = run.evaluate(picture=str(tmp_path / "here.png"))
     assert report.notes[-1] == f"the confusion matrix is drawn in {tmp_path / 'here.png'}"
     assert (tmp_path / "here.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(RunError, match=r"nowhere"):
-        run.evaluate(picture=str(tmp_path / "nowhere" / "here.png"))
     assert "accuracy" in (run.folder / "README.md").read_text()
     assert "The test part, 12 examples" in (run.folder / "README.md").read_text()
+
+
+def test_a_picture_that_cannot_be_made_is_refused_before_anything_is_read(
+    words: Path, tmp_path: Path
+) -> None:
+    run = recurra.train("classify", words, out=tmp_path / "run", steps=1, **SMALL)
+    words.unlink()  # reading it would be another error
+    (tmp_path / "folder.png").mkdir()
+    refused = {
+        "nowhere/here.png": "there is no folder .*nowhere: make it",
+        "folder.png": "is a folder: name a file",
+        "here.svg": "must name a .png file: no other kind is drawn",
+        "here": "must name a .png file",
+    }
+    for name, message in refused.items():
+        with pytest.raises(ConfigError, match=message):
+            run.evaluate(picture=str(tmp_path / name))
+
+
+def test_the_picture_in_the_run_is_of_its_own_parts_and_not_of_other_files(
+    words: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
+    run = recurra.train("classify", words, out=tmp_path / "run", steps=1, **SMALL)
+    report = run.evaluate(words)
+    assert not any("drawn" in note for note in report.notes)
+    assert not (run.folder / "confusion.png").exists()
+    run.evaluate(words, picture=str(tmp_path / "here.png"))
+    assert (tmp_path / "here.png").exists()
+    assert not (run.folder / "confusion.png").exists()
+
+
+def test_files_of_the_other_kind_are_told_as_that_and_not_by_their_labels(
+    words: Path, waves: Path, tmp_path: Path
+) -> None:
+    texts = recurra.train("classify", words, out=tmp_path / "texts", steps=1, **SMALL)
+    vectors = recurra.train("classify", waves, out=tmp_path / "vectors", steps=1, **SMALL)
+    with pytest.raises(DataError, match=r"waves\.npz, example 1: this run reads text, and these a"):
+        texts.evaluate(waves)
+    message = r"words\.tsv, line 2: this run reads vectors of 2 numbers, and this is text"
+    with pytest.raises(DataError, match=message):
+        vectors.evaluate(words)
 
 
 def test_repeated_inputs_are_left_out_of_the_figures_where_asked(
@@ -204,13 +244,30 @@ def test_by_rows_of_mnist_an_rnn_learns_but_errs_twice_as_often_as_an_lstm_of_it
 
 def test_inputs_that_cannot_be_answered_are_named(words: Path, tmp_path: Path) -> None:
     run = recurra.train("classify", words, out=tmp_path / "run", steps=1, **SMALL)
-    with pytest.raises(DataError, match="input 2: is empty: there is nothing to read"):
+    with pytest.raises(DataError, match="input 2 is empty: there is nothing to read"):
         run.predict(["a", " "])
-    with pytest.raises(DataError, match="input 1: this run reads text, not ndarray"):
+    with pytest.raises(DataError, match="input 1: this run reads text, and these are vectors"):
         run.predict([np.zeros((2, 2))])
+    with pytest.raises(DataError, match="input 1: this run reads text, and this is 5"):
+        run.predict([5])
+    for inputs in (None, "a text", {"text": "a"}, Path("a"), 5):
+        with pytest.raises(ConfigError, match=r"^inputs = .*: must be a list: predict\(\[...\]\)"):
+            run.predict(inputs)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="top_k = 0: must be 1 or more"):
         run.predict(["a"], top_k=0)
     assert run.predict([]) == []
+
+
+def test_an_array_that_cannot_be_answered_is_told_why(waves: Path, tmp_path: Path) -> None:
+    run = recurra.train("classify", waves, out=tmp_path / "run", steps=1, **SMALL)
+    refused: dict[str, Any] = {
+        "input 1 has no step": np.zeros((0, 2)),
+        r"input 1: has values that are not finite \(NaN, inf\)": np.full((3, 2), np.nan),
+        r"input 1: this run reads vectors: give an array \(T, 2\)": [[1.0, 2.0]],
+    }
+    for message, given in refused.items():
+        with pytest.raises(DataError, match=message):
+            run.predict([given])
 
 
 def test_a_thousand_classes_and_letters_without_a_glyph_are_drawn() -> None:

@@ -20,6 +20,7 @@ from recurra.data.examples import Examples
 from recurra.data.word_vectors import Vectors
 from recurra.errors import DataError, RunError
 from recurra.models.encoder import InputSize
+from recurra.results import counted
 from recurra.tasks.classify.config import Data
 from recurra.text import tokenizers
 from recurra.text.tokenizers import Tokenizer
@@ -60,22 +61,30 @@ class Assets:
             return self._ids(given, data, where)[: data.seq_len]
         vectors = given if isinstance(given, np.ndarray) else None
         width = self.input_size.width
+        if isinstance(given, str):
+            raise DataError(
+                f"{where}: this run reads vectors of {counted(width, 'number')}, and this is text."
+            )
         if vectors is None or vectors.ndim != 2 or vectors.dtype.kind not in "iuf":
             raise DataError(f"{where}: this run reads vectors: give an array (T, {width}).")
         if vectors.shape[1] != width:
             raise DataError(
                 f"{where}: a step has {vectors.shape[1]} numbers, and {width} in the training part."
             )
-        if not len(vectors) or not np.isfinite(vectors).all():
-            raise DataError(f"{where}: is empty, or has values that are not finite.")
+        if not len(vectors):
+            raise DataError(f"{where} has no step: there is nothing to read.")
+        if not np.isfinite(vectors).all():
+            raise DataError(f"{where}: has values that are not finite (NaN, inf).")
         return vectors[: data.seq_len]
 
     def _ids(self, given: Any, data: Data, where: str) -> NDArray[Any]:
         assert self.tokenizer is not None
         if not isinstance(given, str):
-            raise DataError(f"{where}: this run reads text, not {type(given).__name__}.")
+            vectors = isinstance(given, np.ndarray)
+            what = "these are vectors" if vectors else f"this is {given!r:.60}"
+            raise DataError(f"{where}: this run reads text, and {what}.")
         if not given.strip():
-            raise DataError(f"{where}: is empty: there is nothing to read.")
+            raise DataError(f"{where} is empty: there is nothing to read.")
         return self.tokenizer.encode(as_read(given, data))
 
     def class_numbers(self, examples: Examples) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from recurra.config import option, require, require_one_of
 from recurra.data.examples import Columns
@@ -121,9 +122,12 @@ class Evaluating:
     split: str = option("auto", "auto: test, else valid; train, valid, test or all of the examples")
     repeated: bool = option(True, "also examples whose input stands in the training part")
     picture: str | None = option(
-        None, "the confusion matrix as a PNG file; none: confusion.png in the run"
+        None,
+        "a .png file for the confusion matrix; none: confusion.png in the run, of its own parts",
     )
 
     def __post_init__(self) -> None:
         require_one_of("split", self.split, SPLITS)
-        require(self.picture != "", "picture", self.picture, "must name a file")
+        if self.picture is not None:
+            png = Path(self.picture).suffix.lower() == ".png"
+            require(png, "picture", self.picture, "must name a .png file: no other kind is drawn")

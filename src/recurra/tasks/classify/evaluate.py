@@ -26,22 +26,27 @@ from recurra.tasks.classify.data import PARTS, Corpus, without_text
 def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> ClassReport:
     """Accuracy, the classes' figures and the confusion matrix of the run in `folder` on a part.
 
-    With `files`, on all of their examples. Every example is read once. Raises DataError where that
-    part does not exist and for a label that training never saw.
+    With `files`, on all of their examples; the picture in the run stays that of its own parts.
+    Every example is read once. Raises DataError where that part does not exist and for a label that
+    training never saw.
     """
+    if asked.picture is not None:
+        picture.require_place(asked.picture)  # now: the figures may take long
     classifier = Classifier.open(folder)
     examples, split, notes = _examples(folder, classifier, files, asked)
     assets, data = classifier.assets, classifier.config.data
-    truth = assets.class_numbers(examples)
     sequences = [
         assets.sequence(given, data, where)
         for given, where in zip(examples.inputs, examples.places, strict=True)
     ]
+    truth = assets.class_numbers(examples)
     found = log_probabilities(classifier.model, sequences, assets.scale)
     nats = -float(found[np.arange(len(truth)), truth].mean())
     report = class_report(
         assets.labels, truth, found.argmax(1), nats=nats, split=split, notes=notes
     )
+    if files and asked.picture is None:
+        return report
     return picture.kept(report, folder, asked.picture)
 
 

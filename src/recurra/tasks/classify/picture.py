@@ -12,6 +12,7 @@ import numpy as np
 
 from recurra import store
 from recurra.class_results import ClassReport
+from recurra.config import require
 from recurra.errors import MissingExtraError, RunError
 
 NAME = "confusion.png"
@@ -36,13 +37,17 @@ def kept(report: ClassReport, folder: Path, asked: str | None) -> ClassReport:
     return dataclasses.replace(report, notes=(*report.notes, note))
 
 
+def require_place(asked: str) -> None:
+    """ConfigError where that can be no new file, MissingExtraError where nothing can be drawn."""
+    path = Path(asked)
+    require(not path.is_dir(), "picture", asked, "is a folder: name a file")
+    require(path.parent.is_dir(), "picture", asked, f"there is no folder {path.parent}: make it")
+    _matplotlib()
+
+
 def draw(report: ClassReport) -> bytes:
     """The confusion matrix as a PNG: shares of each truth as shades, counts in the fields."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("it needs matplotlib (pip install matplotlib).") from None
+    Figure, FigureCanvasAgg = _matplotlib()
     counts = np.array(report.confusion)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     size = max(4.0, 1.5 + 0.4 * min(len(report.labels), NAMED))  # inches
@@ -69,3 +74,13 @@ def draw(report: ClassReport) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         figure.savefig(buffer, format="png")
     return buffer.getvalue()
+
+
+def _matplotlib() -> tuple[Any, Any]:
+    """Its classes of a figure and of what draws one."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("a picture needs matplotlib (pip install matplotlib).") from None
+    return Figure, FigureCanvasAgg
