@@ -66,6 +66,18 @@ def test_one_file_without_labels_says_what_would_give_them(tmp_path: Path) -> No
         read([str(path)], Columns())
 
 
+def test_one_file_is_a_class_where_its_name_is_a_known_label(tmp_path: Path) -> None:
+    for name in ("HUM.txt", "rt.neg", "new.txt"):
+        (tmp_path / name).write_text("x\n")
+    labels = {
+        name: read([str(tmp_path / name)], Columns(), known).labels
+        for name, known in (("HUM.txt", ("DESC", "HUM")), ("rt.neg", ("neg", "pos")))
+    }
+    assert labels == {"HUM.txt": ["HUM"], "rt.neg": ["neg"]}
+    with pytest.raises(DataError, match=r"new\.txt is one file without labels, and its name is no"):
+        read([str(tmp_path / "new.txt")], Columns(), ("DESC", "HUM"))
+
+
 def test_text_and_vectors_at_once_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.zeros((1, 2, 1)), y=np.array([0]))
     (tmp_path / "a.csv").write_text("text,label\nx,y\n")

@@ -157,6 +157,16 @@ def test_files_of_the_other_kind_are_told_as_that_and_not_by_their_labels(
         vectors.evaluate(words)
 
 
+def test_a_run_on_a_file_a_class_is_evaluated_on_one_of_them(tmp_path: Path) -> None:
+    for label in ("HUM", "LOC"):
+        (tmp_path / f"{label}.txt").write_text("".join(f"{label} {row}\n" for row in range(20)))
+    files = [tmp_path / "HUM.txt", tmp_path / "LOC.txt"]
+    run = recurra.train("classify", *files, out=tmp_path / "run", steps=1, **SMALL)
+    report = run.evaluate(tmp_path / "LOC.txt")
+    assert isinstance(report, ClassReport)
+    assert [sum(row) for row in report.confusion] == [0, 20]
+
+
 def test_repeated_inputs_are_left_out_of_the_figures_where_asked(
     words: Path, tmp_path: Path
 ) -> None:

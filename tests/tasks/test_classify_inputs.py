@@ -202,6 +202,19 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+def test_settings_of_text_are_noted_where_the_data_are_vectors(waves: Path) -> None:
+    task = load("classify")
+    asked = recurra.config.updated(task.Config(), {"tokens": "word", "min_count": 1})
+    notes = {
+        name: task.prepare(config, [str(waves)], Streams(0)).notes
+        for name, config in (("asked", asked), ("usual", task.Config()))
+    }
+    assert notes["usual"] == ()
+    assert notes["asked"] == (
+        "these are vectors: settings of text change nothing: tokens, min_count.",
+    )
+
+
 def test_changed_data_are_neither_resumed_nor_evaluated_on(words: Path, tmp_path: Path) -> None:
     run = recurra.train("classify", words, out=tmp_path / "run", steps=2, **SMALL)
     words.write_text(words.read_text() + "Tavi\tmakiro\n")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -115,19 +115,27 @@ def from_rows(path: Path, columns: Columns) -> Examples:
     return Examples(*kept, (path,), left_out)
 
 
-def from_class_files(paths: Sequence[Path], encoding: str | None) -> Examples:
-    """A line an example, its label the name of its file without the ending.
+def class_names(paths: Sequence[Path], known: Collection[str] = ()) -> list[str]:
+    """The label of each file of a file a class: its name without the ending.
 
-    Where two files share that name the ending is the label (rt-polarity.neg, rt-polarity.pos).
-    Empty lines are left out and counted.
+    Where two files share that name, or the endings are `known` labels, the ending is the label
+    (rt-polarity.neg, rt-polarity.pos).
     """
     names = [path.stem for path in paths]
-    if len(set(names)) < len(names):
-        names = [path.suffix.removeprefix(".") or path.name for path in paths]
+    endings = [path.suffix.removeprefix(".") or path.name for path in paths]
+    if len(set(names)) < len(names) or set(endings) <= set(known):
+        names = endings
     if len(set(names)) < len(names):
         raise DataError(f"{paths[0]} and others share a name: a class would have two files.")
+    return names
+
+
+def from_class_files(
+    paths: Sequence[Path], encoding: str | None, known: Collection[str] = ()
+) -> Examples:
+    """A line an example, its label that of `class_names`. Empty lines are left out and counted."""
     parts = []
-    for path, label in zip(paths, names, strict=True):
+    for path, label in zip(paths, class_names(paths, known), strict=True):
         lines, shown = read_text(path, encoding).removesuffix("\n").split("\n"), told(path)
         full = [
             (line.rstrip("\r"), f"{shown}, line {number}")

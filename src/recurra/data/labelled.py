@@ -5,7 +5,7 @@ Each form has a file of its own: examples.py (text), vectors.py, idx.py, images.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from recurra.data import examples, idx, images, vectors
@@ -18,12 +18,13 @@ VECTOR_ENDINGS = (".npz", ".ts")
 ENDINGS = (*VECTOR_ENDINGS, *sorted(images.ENDINGS))  # of files of vectors, beside idx files
 
 
-def read(names: Sequence[str], columns: Columns) -> Examples:
+def read(names: Sequence[str], columns: Columns, known: Collection[str] = ()) -> Examples:
     """All examples of the files and folders named, in order.
 
     A folder with folders in it is a class a folder; any other stands for its files. Files whose
-    rows do not bring their labels are a class a file. Raises DataError where something is missing,
-    of two kinds at once, or cannot be read.
+    rows do not bring their labels are a class a file; one such file alone is none, unless it is
+    called as one of the `known` labels. Raises DataError where something is missing, of two kinds
+    at once, or cannot be read.
     """
     paths: list[Path] = []
     parts: list[Examples] = []
@@ -35,7 +36,7 @@ def read(names: Sequence[str], columns: Columns) -> Examples:
             parts.append(_from_folders(folder, classes, columns))
         else:
             paths += _visible_files(folder)
-    parts += _from_files(paths, columns)
+    parts += _from_files(paths, columns, known)
     found = join(parts)
     if not found.inputs:
         left_out = counted(found.left_out, "example")
@@ -58,7 +59,7 @@ def vectors_in(name: str) -> Examples:
     )
 
 
-def _from_files(paths: Sequence[Path], columns: Columns) -> list[Examples]:
+def _from_files(paths: Sequence[Path], columns: Columns, known: Collection[str]) -> list[Examples]:
     labels = {path for path in paths if idx.is_idx(path) and idx.LABELS in path.name}
     if labels and len(labels) == len(paths):
         raise DataError(
@@ -77,14 +78,17 @@ def _from_files(paths: Sequence[Path], columns: Columns) -> list[Examples]:
             parts.append(examples.from_rows(path, columns))
         else:
             classes.append(path)
-    if len(classes) == 1:
+    if len(classes) == 1 and examples.class_names(classes, known)[0] not in known:
+        called = ", and its name is no label of the run" if known else ""
         line = "; or say how its lines are written: --line '{text}\\t{label}'"
         raise FlagError(
-            f"{files.told(classes[0])} is one file without labels.",
+            f"{files.told(classes[0])} is one file without labels{called}.",
             "Give a file a class; or a .csv or .tsv with a header, or .jsonl"
             f"{line if columns.takes_line else ''}.",
         )
-    return [*parts, examples.from_class_files(classes, columns.encoding)] if classes else parts
+    if not classes:
+        return parts
+    return [*parts, examples.from_class_files(classes, columns.encoding, known)]
 
 
 def _vectors(path: Path, *, labelled: bool) -> Examples:

@@ -196,7 +196,8 @@ def _fit(train: Examples, data: Data, old: Assets | None) -> tuple[Assets, tuple
         require(data.vectors is None, "vectors", data.vectors, "are of words, and this is no text")
         if old is not None and old.scale is None:
             raise DataError("these are vectors, and the run started from reads text.")
-        return Assets(labels, scale=old.scale if old else kept.fit_scale(train)), tuple(notes)
+        scale = old.scale if old else kept.fit_scale(train)
+        return Assets(labels, scale=scale), (*notes, *_of_text(data))
     if old is not None and old.tokenizer is None:
         raise DataError("these are texts, and the run started from reads vectors.")
     tokenizer = _fit_tokenizer(train, data, old.tokenizer if old else None)
@@ -208,6 +209,16 @@ def _fit(train: Examples, data: Data, old: Assets | None) -> tuple[Assets, tuple
             f"{len(vectors):,} of {len(words):,} words start at the vectors of {data.vectors}."
         )
     return Assets(labels, tokenizer, vectors=vectors), tuple(notes)
+
+
+def _of_text(data: Data) -> tuple[str, ...]:
+    """A note on settings that were given, and that nothing but text is read by."""
+    usual = Data()
+    of_text = ("tokens", "lowercase", "min_count", "max_vocab")
+    given = [name for name in of_text if getattr(data, name) != getattr(usual, name)]
+    return (f"these are vectors: settings of text change nothing: {', '.join(given)}.",) * bool(
+        given
+    )
 
 
 def _fit_tokenizer(train: Examples, data: Data, old: Tokenizer | None) -> Tokenizer:

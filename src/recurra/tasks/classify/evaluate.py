@@ -58,7 +58,8 @@ def _examples(
     corpus = None if files and asked.repeated else _own(folder, classifier)
     notes: list[str] = []
     if files:
-        examples, split = labelled.read(files, data.columns), f"all of {', '.join(files)}"
+        examples = labelled.read(files, data.columns, classifier.assets.labels)
+        split = f"all of {', '.join(files)}"
     else:
         assert corpus is not None
         name, found = part_to_evaluate(asked.split, corpus.parts)
