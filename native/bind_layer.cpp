@@ -1,5 +1,6 @@
-// A layer's two calls for Python, one direction or both. recurra.kernels has checked the arrays'
-// types, shapes and layout; the numbers in lengths, batch_sizes, order and ids are checked here.
+// A layer's two calls for Python, one direction or both. recurra.kernels and recurra.fused have
+// checked the arrays' types and layout. Checked here are the weights' shapes, since anybody may put
+// other tensors into a module, and the numbers in lengths, batch_sizes, order and ids.
 #include <algorithm>
 #include <vector>
 
@@ -44,6 +45,15 @@ struct Size {
     }
 };
 
+Index gates(Cell cell) {
+    switch (cell) {
+        case Cell::lstm: return 4;
+        case Cell::gru:
+        case Cell::gru_reset_before: return 3;
+        default: return 1;
+    }
+}
+
 template <class T>
 T* behind(T* array, Index count) {
     return array ? array + count : nullptr;
@@ -67,9 +77,35 @@ struct Weights {
     T *ih, *hh, *bias, *bias_hh, *other;
 };
 
+constexpr Py_ssize_t before_weights = 7;  // arrays of `Left` that come before them
+constexpr Py_ssize_t of_a_direction = 5;
+
+void check_weights(nb::handle arrays, const Size& size) {
+    const Index H = size.H, GH = gates(size.cell) * H;
+    const bool splits = size.cell == Cell::gru_reset_before;  // W_hn by itself
+    for (Py_ssize_t d = 0; d < size.directions; ++d) {
+        const auto of = [&](Py_ssize_t i) {
+            return checked(
+                PySequence_GetItem(arrays.ptr(), before_weights + d * of_a_direction + i));
+        };
+        const nb::object ih = of(0);
+        if (ih.is_none() && size.width != GH)
+            throw std::invalid_argument("x_gates must have " + std::to_string(GH) +
+                                        " numbers a row but have " + std::to_string(size.width) +
+                                        ".");
+        check_shape(ih, "weight_ih", {GH, size.width});
+        check_shape(of(1), "weight_hh", {splits ? 2 * H : GH, H});
+        check_shape(of(2), "bias", {GH});
+        check_shape(of(3), "bias_hh", {GH});
+        if (splits) check_shape(of(4), "weight_hn", {H, H});
+        else check_shape(of(4), "bias_hn", {H});
+    }
+}
+
 // What forward leaves for backward, in the order of recurra.fused: the same for both calls.
 struct Left {
     Left(nb::handle arrays, const Size& size) {
+        check_weights(arrays, size);
         Reader from(arrays);
         lengths = from.array<const Index>();
         batch_sizes = from.array<const Index>();

@@ -3,6 +3,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 
@@ -39,6 +40,22 @@ inline Address address(nb::handle array) {
     const std::size_t found = PyLong_AsSize_t(number.ptr());
     if (found == (std::size_t)-1 && PyErr_Occurred()) throw nb::python_error();
     return found;
+}
+
+// Throws where a torch tensor has another shape; an address says nothing of its shape.
+inline void check_shape(nb::handle array, const char* name, std::initializer_list<Index> wanted) {
+    if (array.is_none() || PyLong_Check(array.ptr())) return;
+    static PyObject* const shape = PyUnicode_InternFromString("shape");
+    const nb::object found = checked(PyObject_GetAttr(array.ptr(), shape));
+    const auto* size = wanted.begin();
+    bool same = nb::len(found) == wanted.size();
+    for (Py_ssize_t i = 0; same && i < (Py_ssize_t)wanted.size(); ++i)
+        same = PyLong_AsLongLong(PyTuple_GET_ITEM(found.ptr(), i)) == size[i];
+    if (same) return;
+    std::string words;
+    for (Index one : wanted) words += (words.empty() ? "" : ", ") + std::to_string(one);
+    throw std::invalid_argument(std::string(name) + " must have the shape (" + words +
+                                ") but has " + nb::str(found).c_str() + ".");
 }
 
 // Numbers and arrays one after another out of a tuple or list.

@@ -11,9 +11,9 @@ struct Tanh {
 };
 
 struct Relu {
-    // NaN stays, as in torch; the slope at 0 is 0.
+    // NaN stays and lets its gradient through, as in torch; the slope at 0 is 0.
     static Vec of(Vec x) { return x < 0.0f ? Vec{} : x; }
-    static Vec slope(Vec y) { return y > 0.0f ? splat(1.0f) : Vec{}; }
+    static Vec slope(Vec y) { return y <= 0.0f ? Vec{} : splat(1.0f); }
 };
 
 template <class Activation>

@@ -15,7 +15,8 @@ from torch.utils.checkpoint import checkpoint
 
 import recurra.nn as ours
 from recurra import cells, fused, kernels
-from recurra.errors import ConfigError
+from recurra.cells.gru import GRUCell
+from recurra.errors import ConfigError, ShapeError
 from recurra.layers.stack import Stack
 
 pytestmark = pytest.mark.skipif(
@@ -157,3 +158,19 @@ def test_a_tensor_without_memory_of_its_own_is_not_readable() -> None:
     for elsewhere in (torch.eye(3).to_sparse(), torch._efficientzerotensor((3, 3))):
         assert not fused.readable(elsewhere)
     assert fused.readable(torch.randn(3), nn.Parameter(torch.randn(3)), None)
+
+
+def test_weights_of_another_shape_are_refused_before_they_are_read() -> None:
+    stack = Stack(GRUCell(), 4, 6)
+    layer = next(iter(stack.layers(0)))
+    layer.weight_hh = nn.Parameter(torch.zeros(2, 2))
+    with pytest.raises(ShapeError, match=r"weight_hh must have the shape \(18, 6\) but has .*2, 2"):
+        stack(torch.randn(3, 2, 4))
+
+
+def test_a_hook_that_gives_back_another_shape_is_refused() -> None:
+    stack = Stack(GRUCell(), 4, 6)
+    with saved_tensors_hooks(lambda one: one, lambda one: one[:1] if one.dim() == 2 else one):
+        loss = stack(torch.randn(3, 2, 4))[0].sum()
+    with pytest.raises(ShapeError, match=r"weight_ih must have the shape \(18, 4\)"):
+        loss.backward()

@@ -59,7 +59,7 @@ def test_a_sample_reads_as_prompt_and_text() -> None:
 def test_several_samples_show_themselves_and_what_there_is_to_say_of_them_once() -> None:
     said = ("<told>",)
     samples = Samples([Sample("a", "<b>", 1.0, 0, 1, said), Sample("a", "c", 1.0, 0, 2, said)])
-    assert str(samples) == "a<b>\n\nac"
+    assert str(samples) == "a<b>\nac"
     shown = samples._repr_html_()
     assert shown == "<pre><b>a</b>&lt;b&gt;</pre><pre><b>a</b>c</pre><p>&lt;told&gt;</p>"
 
@@ -75,3 +75,11 @@ def test_several_answers_show_themselves_in_a_notebook_one_after_the_other() -> 
     answers = Answers([Sample("a<", "b", 1.0, 0), Sample("c", "d", 1.0, 0)])
     assert answers._repr_html_() == "<pre><b>a&lt;</b>b</pre><pre><b>c</b>d</pre>"
     assert str(answers) == "a<b\ncd"
+
+
+def test_names_are_printed_a_line_each_and_texts_of_lines_with_one_between() -> None:
+    def samples(*texts: str) -> Samples:
+        return Samples([Sample("", text, 1.0, 0, 1, ()) for text in texts])
+
+    assert str(samples("Ann", "Bo")) == "Ann\nBo"
+    assert str(samples("a\nb", "c")) == "a\nb\n\nc"

@@ -33,7 +33,16 @@ def load(folder: str, name: str) -> ModuleType:
 
 def summary(folder: str, name: str) -> str:
     """The first line of the module's docstring, read without importing it."""
+    return _docstring(folder, name).partition("\n")[0]
+
+
+def examples(folder: str, name: str) -> tuple[str, ...]:
+    """The lines below "Examples:" in the module's docstring, read without importing it."""
+    _, _, below = _docstring(folder, name).partition("Examples:\n")
+    return tuple(line.strip() for line in below.splitlines())
+
+
+def _docstring(folder: str, name: str) -> str:
     root = Path(__file__).parent / folder / name
     path = root / "__init__.py" if root.is_dir() else root.with_suffix(".py")
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return docstring.partition("\n")[0]
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""

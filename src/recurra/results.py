@@ -136,7 +136,9 @@ class Samples(list[Sample]):
     """Several samples, as a list that shows itself in a notebook."""
 
     def __str__(self) -> str:
-        return "\n\n".join(str(one) for one in self)
+        texts = [str(one) for one in self]
+        between = "\n\n" if any("\n" in one for one in texts) else "\n"  # names are a list
+        return between.join(texts)
 
     def _repr_html_(self) -> str:
         notes = dict.fromkeys(note for one in self for note in one.notes)

@@ -103,6 +103,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         "summary",
         lambda folder, name: "A toy." if folder == "tasks" else summary(folder, name),
     )
+    monkeypatch.setattr(registry, "examples", lambda folder, name: ())
     monkeypatch.setattr(tasks, "load", lambda name: ToyTask())
 
     def trained(reason: str, **budget: Any) -> Any:

@@ -57,6 +57,17 @@ def test_a_flag_that_is_not_the_tasks_is_refused(
     )
 
 
+def test_an_answer_does_not_act_on_a_terminal_and_is_exact_on_a_pipe(
+    calls: Any, toy_run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["predict", toy_run, "Em\x1b[31mma", "474"]
+    assert main(asked) == 0
+    assert capsys.readouterr().out == "Em\x1b[31mma has 474 pages\n"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(asked) == 0
+    assert capsys.readouterr().out == "Em\\x1b[31mma has 474 pages\n"
+
+
 def test_predict_reads_arguments_in_groups_of_the_inputs_fields(
     calls: Any, toy_run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import recurra
+from recurra import registry
 from recurra.cli import app, main
 from recurra.cli.examples import EXAMPLES
 from recurra.errors import RunError
@@ -47,8 +49,21 @@ def test_the_verbs_are_those_of_the_help_and_in_its_order(
     assert {*VERBS, "recurra", "train TASK"} == set(EXAMPLES)
 
 
+@pytest.mark.parametrize("task", registry.names("tasks"))
+def test_the_help_of_every_task_has_examples_that_its_flags_allow(
+    task: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", task, "--help"]) == 0
+    shown = capsys.readouterr().out
+    settings, _, examples = shown.partition("Examples:")
+    assert examples.count(f"recurra train {task} ") >= 4
+    asked = set(re.findall(r"--[a-z-]+", examples))
+    assert asked <= set(re.findall(r"--[a-z-]+", settings))
+
+
 def test_no_example_is_wider_than_a_terminal() -> None:
     lines = [line for lines in EXAMPLES.values() for line in lines]
+    lines += [line for name in registry.names("tasks") for line in registry.examples("tasks", name)]
     assert [line for line in lines if len(line) > 78] == []
 
 

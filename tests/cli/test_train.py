@@ -77,7 +77,7 @@ def test_help_shows_every_setting_with_its_default_and_its_provenance(
     assert "─ Training ─" in shown
     assert "--hidden-size INT units a layer [default: 256; measured on toys]" in shown
     assert "--tied --no-tied whether tied [default: no; a guess]" in shown
-    assert "recurra train toy mine.txt" in shown
+    assert "recurra train toy FILE --from runs/mine" in shown
     assert shown.index("─ Model ─") < shown.index("─ Training ─")
     assert list(calls) == []
 

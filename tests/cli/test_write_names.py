@@ -54,7 +54,7 @@ def test_many_names_are_a_line_each(run: str, capsys: pytest.CaptureFixture[str]
     assert main(["sample", run, "--count", "7", "--seed", "1"]) == 0
     lines = capsys.readouterr().out.split("\n")
     assert len(lines) == 8
-    assert str(recurra.load(run).sample(count=7, seed=1)).split("\n\n") == lines[:7]
+    assert str(recurra.load(run).sample(count=7, seed=1)).split("\n") == lines[:7]
     assert main(["sample", run, "--seed", "1"]) == 0
     assert capsys.readouterr().out == f"{lines[0]}\n"
 

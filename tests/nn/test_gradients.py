@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 import recurra.nn as ours
 from recurra import kernels
+from recurra.errors import ConfigError
 
 pytestmark = pytest.mark.skipif(
     kernels.why_missing() is not None, reason=f"no native kernels: {kernels.why_missing()}"
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 GRADIENT = 2e-5  # a few hundred float32 terms around one, in another order than torch's
 
 
-def pair(name: str, *sizes: int, **options: bool) -> tuple[nn.RNNBase, nn.RNNBase]:
+def pair(name: str, *sizes: int, **options: Any) -> tuple[nn.RNNBase, nn.RNNBase]:
     """torch's module and ours with the same weights."""
     theirs = getattr(nn, name)(*sizes, **options)
     mine = getattr(ours, name)(*sizes, **options)
@@ -98,3 +100,33 @@ def test_gradients_have_the_same_bits_at_any_number_of_threads() -> None:
             assert one is not None
             assert two is not None
             assert torch.equal(one, two)
+
+
+def test_the_gradient_at_a_relu_of_nan_is_torch_s() -> None:
+    x = torch.tensor([[[torch.nan, 1.0]], [[1.0, 1.0]]])
+    found = []
+    for module in pair("RNN", 2, 2, nonlinearity="relu"):
+        given = x.clone().requires_grad_()
+        module(given)[0].sum().backward()
+        found.append([given.grad, module.bias_ih_l0.grad])
+    for theirs, mine in zip(*found, strict=True):
+        torch.testing.assert_close(mine, theirs, equal_nan=True)
+        assert mine is not None
+        assert mine.any()
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_an_output_that_was_changed_in_place_is_an_error_that_says_what_to_do(name: str) -> None:
+    output = getattr(ours, name)(5, 7)(torch.randn(4, 3, 5))[0]
+    torch.relu_(output)
+    with pytest.raises(RuntimeError, match=r"modified by an inplace .* which are not in place"):
+        output.sum().backward()
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_many_gradients_at_once_are_an_error_that_says_what_to_do(name: str) -> None:
+    x = torch.randn(4, 3, 5, requires_grad=True)
+    output = getattr(ours, name)(5, 7)(x)[0]
+    many = torch.randn(6, *output.shape)
+    with pytest.raises(ConfigError, match=r"one gradient at a time.* RECURRA_KERNELS=off"):
+        torch.autograd.grad(output, x, many, is_grads_batched=True)

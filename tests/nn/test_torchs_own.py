@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 import recurra.nn as ours
 from recurra import kernels
@@ -69,6 +70,58 @@ def test_what_torch_refuses_is_refused_in_torch_s_words(
             module(x, *given)
         errors.append((caught.type, str(caught.value)))
     assert errors[0] == errors[1]
+
+
+def _with(weight: str, shape: tuple[int, ...]) -> Callable[[nn.RNNBase], None]:
+    return lambda module: setattr(module, weight, nn.Parameter(torch.zeros(shape)))
+
+
+@needs_kernels
+@pytest.mark.parametrize("name", ["RNN", "GRU"])  # torch's own LSTM reads past such weights
+@pytest.mark.parametrize(
+    "change",
+    [
+        _with("weight_hh_l0", (3, 3)),
+        _with("weight_ih_l1", (2, 2)),
+        _with("weight_ih_l0", (5, 21)),  # (21, 5) turned
+        _with("bias_hh_l1", (2,)),
+        lambda module: setattr(module, "hidden_size", 600),
+    ],
+    ids=["weight_hh", "weight_ih", "turned", "bias_hh", "hidden_size"],
+)
+def test_weights_of_other_sizes_are_refused_in_torch_s_words(
+    name: str, change: Callable[[nn.RNNBase], None]
+) -> None:
+    errors = []
+    for module in pair(name, 5, 7, 2):
+        change(module)
+        with pytest.raises(RuntimeError) as caught:
+            module(torch.ones(4, 3, 5))
+        errors.append(str(caught.value))
+    assert errors[0] == errors[1]
+
+
+@needs_kernels
+@pytest.mark.parametrize(
+    "sizes_and_order",
+    [
+        ([2, 2, 1], torch.tensor([1, 0], dtype=torch.int32), torch.tensor([1, 0]).int()),
+        ([2, 2, 1], torch.tensor([0]), torch.tensor([0])),  # of two sequences
+        ([2, 2, 1], None, torch.tensor([1, 0])),
+        ([2, 2, 1], torch.tensor([1, 1]), torch.tensor([1, 1])),
+        ([2, 2, 0], None, None),
+        ([2, 2], None, None),  # of five rows
+    ],
+    ids=["int32", "short", "one of two", "twice", "a step of none", "rows left"],
+)
+def test_sequences_packed_by_hand_give_what_torch_gives(
+    sizes_and_order: tuple[list[int], Tensor | None, Tensor | None],
+) -> None:
+    sizes, there, back = sizes_and_order
+    packed = PackedSequence(torch.randn(5, 5), torch.tensor(sizes), there, back)
+    theirs, mine = pair("GRU", 5, 7)
+    for one, other in zip(tensors(theirs(packed)), tensors(mine(packed)), strict=True):
+        assert torch.equal(one, other)  # it is torch that ran
 
 
 @pytest.mark.parametrize("name", THEIRS)

@@ -225,6 +225,24 @@ def test_where_sequences_end_a_beam_finds_none_that_is_empty(
     assert [one.text for one in beam(model, "a", width=2)] == ["", "a"]
 
 
+@pytest.mark.parametrize("native", [True, False])
+def test_where_sequences_end_none_that_is_drawn_is_empty(
+    bigram_of: Make, tokenizer: Tokenizer, native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not native:
+        monkeypatch.setenv("RECURRA_KERNELS", "off")
+    p = np.full((4, 4), [0.9, 0.06, 0.03, 0.01])  # the end is likeliest, behind START too
+    model = bigram_of(tokenizer, p, stop="\n")
+    if native and model.sampler is None:
+        pytest.skip("no native kernels")
+    first = [one.text[0] for one in sample(model, count=2000, seed=3)]
+    # 0.6, 0.3 and 0.1 of what is left without the end, within 4 standard deviations
+    for letter, share in (("a", 0.6), ("b", 0.3), ("c", 0.1)):
+        deviation = math.sqrt(2000 * share * (1 - share))
+        assert abs(first.count(letter) - 2000 * share) <= 4 * deviation
+    assert "" in [one.text for one in sample(model, "a", count=20)]
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [

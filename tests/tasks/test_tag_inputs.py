@@ -31,11 +31,25 @@ def test_tags_that_break_their_scheme_are_repaired_and_counted(tmp_path: Path) -
     )
     result = run.evaluate(written(tmp_path / "bad.conll", bad))
     assert result.notes == (
-        # learned was B-P, as which these are read; I-P itself is never answered
-        "2 of 3 words have a tag that was never learned, and count as errors in the accuracy: "
-        "I-P 2.",
-        "2 tags against the rules of the bio scheme: spans are read as conlleval reads them.",
+        "2 tags against the rules of the bio scheme: counted as the same spans by it.",
     )
+
+
+def test_sentences_in_another_scheme_have_the_figures_of_the_same_spans(tmp_path: Path) -> None:
+    by = {
+        "bio": "Ann B-P\nLee I-P\nmet O\nBo B-P\nBob B-P\n\n",
+        "iob1": "Ann I-P\nLee I-P\nmet O\nBo I-P\nBob B-P\n\n",
+        "bioes": "Ann B-P\nLee E-P\nmet O\nBo S-P\nBob S-P\n\n",
+    }
+    run = recurra.train(
+        "tag", written(tmp_path / "x.conll", by["bio"] * 10), out=tmp_path / "run", steps=3,
+        train_fraction=1.0, valid_fraction=0.0, **SMALL, watcher=Quiet(),
+    )  # fmt: skip
+    found = [run.evaluate(written(tmp_path / f"{name}.conll", text)) for name, text in by.items()]
+    assert found[1].figures == found[0].figures
+    assert found[2].figures == found[0].figures
+    assert found[0].notes == ()
+    assert "3 tags against" in found[2].notes[0]
 
 
 def test_a_tag_never_seen_in_training_is_told(tmp_path: Path) -> None:

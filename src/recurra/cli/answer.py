@@ -14,6 +14,7 @@ from recurra.cli.flags import flag, switch, with_settings
 from recurra.config import Option, options
 from recurra.errors import ConfigError
 from recurra.results import counted
+from recurra.training.words import shown
 
 AsJson = Annotated[bool, switch("JSON instead, one object a line", name="--json")]
 
@@ -38,7 +39,7 @@ def evaluate_verb(folder: str | None) -> Callable[..., int]:
         from recurra import api
 
         result = api.load(run).evaluate(*data, **asked)
-        print(json.dumps(result.json(), ensure_ascii=False) if json_ else result)
+        print(json.dumps(result.json(), ensure_ascii=False) if json_ else shown(str(result)))
         return 0
 
     return with_settings(evaluate, _settings(folder, "Evaluating"))
@@ -81,8 +82,11 @@ def predict_verb(folder: str | None) -> Callable[..., int]:
         if read.blank:  # on stderr: stdout has an answer an input, and a program may count them
             print(f"note: left out: {counted(read.blank, 'blank line')}.", file=sys.stderr)
         for answer in opened.predict(read.examples, **asked):
-            shown = answer.json() if json_ and hasattr(answer, "json") else answer
-            print(json.dumps(shown, ensure_ascii=False) if json_ else shown)
+            if json_:
+                told = answer.json() if hasattr(answer, "json") else answer
+                print(json.dumps(told, ensure_ascii=False))
+            else:
+                print(shown(str(answer)))
         return 0
 
     return with_settings(predict, _settings(folder, "Answering"))

@@ -96,7 +96,8 @@ def _train(argv: list[str], order: int) -> tuple[App, list[str]]:
         help = registry.summary("tasks", name)
         default = {"default": verb} if name == task else {}
         usage = _usage("train").replace("TASK", name)
-        app.command(_app(name, help, usage, below("train TASK", name), **default))
+        examples = below("train TASK", name, registry.examples("tasks", name))
+        app.command(_app(name, help, usage, examples, **default))
     return app, [*argv[:at], *([task] if task else []), *rest]
 
 

@@ -1,4 +1,7 @@
-"""The examples below every verb's help; `{task}` stands for the task whose help it is."""
+"""The examples below every verb's help; `{task}` stands for the task whose help it is.
+
+Those with a task's own data and flags stand in its folder.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "train TASK": (
         "recurra train {task}                           # on built-in data",
-        "recurra train {task} mine.txt --out runs/mine --minutes 10",
-        "recurra train {task} mine.txt --hidden-size 512 --steps 5000 --seed 1",
-        "recurra train {task} more.txt --from runs/mine # start from its weights",
-        "recurra train {task} mine.txt --clip-norm none # none: without it",
+        "recurra train {task} --hidden-size 512 --steps 5000 --seed 1 --out runs/mine",
+        "recurra train {task} FILE --from runs/mine     # start from its weights",
+        "recurra train {task} --clip-norm none          # none: without it",
     ),
     "resume": (
         "recurra resume runs/mine                  # after Ctrl-C or a power cut",
@@ -35,6 +37,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "recurra sample runs/mine --count 3 --top-p 0.95 --seed 7 --json",
         'recurra sample runs/mine --prompt "The " --stop . --stop "!"',
         "recurra sample runs/mine --length 1000 --report",
+        "recurra sample runs/mine --beam 10             # the likeliest texts",
+        "recurra sample runs/names --label Scottish     # of a class",
     ),
     "score": (
         'recurra score runs/mine "the cat is small" "small the is cat"',
@@ -58,7 +62,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 }
 
 
-def below(key: str, task: str = "") -> str:
-    """The examples of a verb as the text below its help."""
-    lines = (f"  {line.replace('{task}', task)}" for line in EXAMPLES[key])
+def below(key: str, task: str = "", more: tuple[str, ...] = ()) -> str:
+    """The examples of a verb, and `more`, as the text below its help."""
+    lines = (f"  {line.replace('{task}', task)}" for line in (*EXAMPLES[key], *more))
     return "\n".join(["Examples:", *lines])

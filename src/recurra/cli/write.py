@@ -17,7 +17,7 @@ from recurra.errors import ConfigError, DataError
 from recurra.results import Sample, Score
 from recurra.runtime import LanguageModel, novelty, sampling, scoring
 from recurra.runtime import report as reporting
-from recurra.training.words import harmless
+from recurra.training.words import harmless, shown
 
 Report: TypeAlias = reporting.SampleReport | novelty.NoveltyReport
 Folder = Annotated[str, flag("the run folder of a language model")]
@@ -96,7 +96,7 @@ def sample(
         if count > 1 and model.stop is None:
             print(f"--- {number} of {len(samples)}, {one.nats:.1f} nats")
         if count > 1 or beam is not None:
-            print(_bold(prompt) + _shown(one.text))
+            print(_bold(prompt) + shown(one.text))
     _say_notes(samples)
     if measure is not None:
         measured = measure(samples)
@@ -186,7 +186,7 @@ def _stream(model: LanguageModel, prompt: str, asked: Mapping[str, Any]) -> Samp
     print(_bold(prompt), end="", flush=True)
     drawn = []
     for piece in pieces:
-        print(_shown(piece), end="", flush=True)
+        print(shown(piece), end="", flush=True)
         drawn.append(piece)
     print()
     # what there is to say of the prompt; nothing more is drawn for it
@@ -199,8 +199,3 @@ def _stream(model: LanguageModel, prompt: str, asked: Mapping[str, Any]) -> Samp
 def _bold(prompt: str) -> str:
     """The prompt, bold on a terminal."""
     return f"\x1b[1m{harmless(prompt)}\x1b[0m" if prompt and sys.stdout.isatty() else prompt
-
-
-def _shown(text: str) -> str:
-    """On a terminal nothing that a model writes acts on it; a pipe gets the text exactly."""
-    return harmless(text) if sys.stdout.isatty() else text

@@ -46,17 +46,20 @@ def sequences(
     filters: Filters,
     generators: Sequence[np.random.Generator],
     never: tuple[int, ...] = (),
+    not_first: tuple[int, ...] = (),
     ended: Callable[[int], bool] = lambda row: False,
 ) -> Iterator[Drawn]:
     """Draws up to `length` symbols for each row, one of every row in turn, each by itself.
 
     `log_probs` (B, V) and `state` are those before the first symbol; `never` are ids that are not
-    drawn. `ended(row)` is asked after what was drawn of the row was consumed: an ended row draws no
-    more. A row's symbols depend on its own generator, not on which rows are beside it.
+    drawn, `not_first` those that are not the first. `ended(row)` is asked after what was drawn of
+    the row was consumed: an ended row draws no more. A row's symbols depend on its own generator,
+    not on which rows are beside it.
     """
     rows = list(range(len(log_probs)))
     for position in range(length):
-        allowed = without(log_probs, never) if never else log_probs
+        refused = never if position else never + not_first
+        allowed = without(log_probs, refused) if refused else log_probs
         ids = draw_rows(allowed, filters, [generators[row] for row in rows])
         nats = -log_probs[np.arange(len(rows)), ids]
         alive = []

@@ -61,11 +61,15 @@ class _Sequence(Function):
                 "Set the environment variable RECURRA_KERNELS=off, or use float64."
             )
         call: Call = ctx.call
+        try:
+            saved = ctx.saved_tensors
+        except RuntimeError as error:
+            raise _advised(error) from None
         left: Sequence[Tensor | None] = [
             one
             if one is None or (one.dtype in SAVED and one.is_cpu and one.is_contiguous())
             else _as_saved(one)
-            for one in ctx.saved_tensors
+            for one in saved
         ]
         own = []
         if call.kind.keeps_gates:
@@ -77,10 +81,39 @@ class _Sequence(Function):
                 # Else they are the source's gradient. The very tensors that forward made, not what
                 # a hook put in their place.
                 own = [one for one, made in zip(kept, ctx.own, strict=True) if one is made()]
-        found = gradients(call, ctx.size, left, ctx.needs_input_grad[1:], d_outputs, d_final)
+        try:
+            found = gradients(call, ctx.size, left, ctx.needs_input_grad[1:], d_outputs, d_final)
+        except RuntimeError:
+            if _in_memory(d_outputs, *d_final):
+                raise
+            raise ConfigError(
+                "the native kernels take one gradient at a time, not many as is_grads_batched=True "
+                "and vectorize=True give. Leave it out, or set the environment variable "
+                "RECURRA_KERNELS=off."
+            ) from None
         for one in own:
             spare.give(one)
         return None, *found
+
+
+def _advised(error: RuntimeError) -> RuntimeError:
+    """torch's error for a saved tensor that was changed since, with the way out of it."""
+    if "inplace" not in str(error):
+        return error
+    return RuntimeError(
+        f"{error} The backward pass of a recurrent layer reads its output: use operations on that "
+        "which are not in place (dropout without inplace=True, relu instead of relu_)."
+    )
+
+
+def _in_memory(*tensors: Tensor | None) -> bool:
+    try:
+        for one in tensors:
+            if one is not None:
+                one.data_ptr()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _as_saved(unpacked: Tensor) -> Tensor:

@@ -30,7 +30,8 @@ def accelerate(model: nn.Module) -> Swapped:
     """Makes the model's torch.nn.RNN, LSTM and GRU ours, in place; says which.
 
     Only modules whose type is exactly torch's change, and of those only the class: parameters,
-    buffers, hooks and an optimizer that holds them stay. `restore` changes back.
+    buffers, hooks and an optimizer that holds them stay. `restore` changes back. Not for a model
+    that changes a layer's output in place, which the backward pass reads (of torch.nn.LSTM's, too).
     """
     result = Swapped()
     for name, module in model.named_modules():
@@ -40,13 +41,15 @@ def accelerate(model: nn.Module) -> Swapped:
                 continue
             module.__class__ = PAIRS[type(module)]
             result.swapped[name] = type(module).__name__
-        elif isinstance(module, nn.RNNBase) and type(module) not in PAIRS.values():
+        elif type(module) in PAIRS.values():
+            result.skipped[name] = f"it is recurra.nn.{type(module).__name__} already"
+        elif isinstance(module, nn.RNNBase):
             result.skipped[name] = f"{type(module).__qualname__} is a class of its own"
     return result
 
 
 def restore(model: nn.Module) -> Swapped:
-    """Makes the model's layers torch's again; says which."""
+    """Makes every layer of the model that is ours torch's, however it became so; says which."""
     back = {ours: theirs for theirs, ours in PAIRS.items()}
     result = Swapped()
     for name, module in model.named_modules():

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from recurra import fused, kernels
+from recurra.errors import ShapeError
 
 CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN_TANH": "rnn", "RNN_RELU": "relu_rnn"}
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -43,10 +44,9 @@ def call_of(module: torch.nn.RNNBase, given: Any, state: Any) -> Call | None:
         return None
     unbatched = False
     if packed is not None:
-        sizes = packed.batch_sizes
-        if sizes.dtype is not torch.int64 or not sizes.is_contiguous():
+        batch = int(packed.batch_sizes[0])
+        if x.dim() != 2 or not _in_order(packed, batch):
             return None
-        batch = int(sizes[0])
     elif x.dim() == 3:
         batch = x.shape[0 if module.batch_first else 1]
     elif x.dim() == 2:
@@ -63,8 +63,24 @@ def call_of(module: torch.nn.RNNBase, given: Any, state: Any) -> Call | None:
     return Call(x, batch, packed, unbatched, (*fields, None, None)[:2], weights)
 
 
+def result_of(
+    module: torch.nn.RNNBase, given: Any, state: Any
+) -> tuple[Any, tuple[Tensor, ...]] | None:
+    """Output and final state's fields from the kernels; None where torch is to run or refuse it."""
+    call = call_of(module, given, state)
+    if call is None:
+        return None
+    try:
+        return run(module, call)
+    except ShapeError:  # weights or steps of other sizes than the module's or the batch's
+        return None
+
+
 def run(module: torch.nn.RNNBase, call: Call) -> tuple[Any, tuple[Tensor, ...]]:
-    """The output and the final state's fields, in the form that the input had."""
+    """The output and the final state's fields, in the form that the input had.
+
+    Raises ShapeError for weights and packed steps that do not fit.
+    """
     packed, x, finals = call.packed, call.x, []
     directions = 2 if module.bidirectional else 1
     batch_first = module.batch_first and packed is None and not call.unbatched
@@ -107,6 +123,18 @@ def _as_given(call: Call, x: Tensor, fields: list[Tensor]) -> tuple[Any, tuple[T
     if call.unbatched:
         return x[:, 0], tuple(one[:, 0] for one in fields)
     return x, tuple(fields)
+
+
+def _in_order(packed: PackedSequence, batch: int) -> bool:
+    """Whether its indices are such as torch's own packing makes them."""
+    there, back = packed.sorted_indices, packed.unsorted_indices
+    given = [one for one in (packed.batch_sizes, there, back) if one is not None]
+    if not all(one.dtype is torch.int64 and one.is_cpu and one.is_contiguous() for one in given):
+        return False
+    if there is None or back is None:
+        return there is back
+    steps = torch.arange(batch)
+    return there.shape == back.shape == steps.shape and torch.equal(there[back], steps)
 
 
 def _fields(state: Any, count: int) -> tuple[Tensor, ...] | None:

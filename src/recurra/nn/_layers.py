@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from recurra.nn._call import call_of, run
+from recurra.nn._call import result_of
 
 
 class RNN(torch.nn.RNN):
@@ -19,10 +19,10 @@ class RNN(torch.nn.RNN):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """(output, h_n) as torch.nn.RNN gives them."""
-        call = call_of(self, input, None if hx is None else (hx,))
-        if call is None:
+        result = result_of(self, input, None if hx is None else (hx,))
+        if result is None:
             return super().forward(input, hx)
-        output, (hidden,) = run(self, call)
+        output, (hidden,) = result
         return output, hidden
 
 
@@ -31,10 +31,10 @@ class GRU(torch.nn.GRU):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """(output, h_n) as torch.nn.GRU gives them."""
-        call = call_of(self, input, None if hx is None else (hx,))
-        if call is None:
+        result = result_of(self, input, None if hx is None else (hx,))
+        if result is None:
             return super().forward(input, hx)
-        output, (hidden,) = run(self, call)
+        output, (hidden,) = result
         return output, hidden
 
 
@@ -43,7 +43,5 @@ class LSTM(torch.nn.LSTM):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """(output, (h_n, c_n)) as torch.nn.LSTM gives them."""
-        call = call_of(self, input, hx)
-        if call is None:
-            return super().forward(input, hx)
-        return run(self, call)
+        result = result_of(self, input, hx)
+        return super().forward(input, hx) if result is None else result

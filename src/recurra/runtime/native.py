@@ -58,6 +58,7 @@ def sequences(
     filters: Filters,
     generators: Sequence[np.random.Generator],
     never: tuple[int, ...] = (),
+    not_first: tuple[int, ...] = (),
     ended: Callable[[int], bool] = lambda row: False,
     whole: bool = False,
 ) -> Iterator[Drawn]:
@@ -70,6 +71,7 @@ def sequences(
     """
     rows, position = list(range(len(ids))), 0
     chunk, longest = (LONGEST_WHOLE, LONGEST_WHOLE) if whole else (1, LONGEST_CHUNK)
+    refused, chunk = (never + not_first, 1) if not_first else (never, chunk)
     while position < length and rows:
         limit = PRODUCTS_AT_ONCE // (sampler.products * len(rows))
         steps = max(1, min(chunk, limit, length - position))
@@ -80,8 +82,9 @@ def sequences(
             temperature=filters.temperature,
             top_k=filters.top_k,
             top_p=filters.top_p,
-            never=never,
+            never=refused,
         )
+        refused = never
         alive = []
         for index, row in enumerate(rows):
             yield Drawn(row, drawn.ids[:, index].tolist(), drawn.nats[:, index].tolist())

@@ -1,14 +1,14 @@
 """Text drawn from a language model: whole, as it is drawn, or the likeliest a beam finds.
 
-Which symbol is drawn is `recurra.decoding`'s and `recurra.rng`'s; this is prompts, stop strings and
-turning ids back into text. Where sequences end, each text is one: it begins after START and ends at
-the stop symbol, which counts in `nats` and is not part of the text.
+Which symbol is drawn is `recurra.decoding`'s and `recurra.rng`'s, ids become text in `pieces.py`;
+this is prompts and where texts end. Where sequences end, each text is one: it begins after START
+and ends at the stop symbol, which counts in `nats` and is not part of the text; none is empty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,9 @@ from recurra.decoding.state import Floats
 from recurra.errors import ConfigError
 from recurra.results import Sample, counted
 from recurra.runtime import native, start
-from recurra.runtime.given import check_valid, encode
+from recurra.runtime.given import encode
 from recurra.runtime.language_model import Ids, LanguageModel, State
-from recurra.text.tokenizers import Tokenizer
+from recurra.runtime.pieces import Pieces
 
 MOST_SAMPLES = 10_000
 LENGTH = 200  # symbols of a sample where nothing is said and nothing ends it
@@ -71,7 +71,7 @@ def sample(
     require(1 <= count <= MOST_SAMPLES, "count", count, f"must be 1 to {MOST_SAMPLES:,}")
     begun = _begin(model, prompt, context, label, length)
     ends = _ends(model, stop)
-    texts = [_Text(model.tokenizer, begun.prompt_ids, ends) for _ in range(count)]
+    texts = [Pieces(model.tokenizer, begun.prompt_ids, ends) for _ in range(count)]
     parts: list[list[str]] = [[] for _ in texts]
     nats: list[list[float]] = [[] for _ in texts]
     together = max(1, NUMBERS_AT_ONCE // model.vocab_size)
@@ -114,7 +114,7 @@ def stream(
     """
     filters = Filters(temperature=temperature, top_k=top_k, top_p=top_p)
     begun = _begin(model, prompt, context, label, length)
-    text = _Text(model.tokenizer, begun.prompt_ids, _ends(model, stop))
+    text = Pieces(model.tokenizer, begun.prompt_ids, _ends(model, stop))
 
     def pieces() -> Iterator[str]:
         for _, one in _drawn(model, begun, [text], range(1), filters, seed, whole=False):
@@ -151,13 +151,13 @@ def beam(
         return (without(log_probs, never) if never else log_probs), state
 
     first, state = step(begun.last, begun.state)
-    if model.stop_id is not None and not prompt:
-        first = without(first, (model.stop_id,))
+    if not_first := _not_first(model, begun):
+        first = without(first, not_first)
     asked: dict[str, Any] = {"width": width, "length": length, "n_best": width}
     (found,) = beam_search(step, first, state, stop_id=model.stop_id, **asked)
     results = []
     for number, hypothesis in enumerate(found, start=1):
-        text = _Text(model.tokenizer, begun.prompt_ids, _ends(model, ()))
+        text = Pieces(model.tokenizer, begun.prompt_ids, _ends(model, ()))
         drawn = "".join([*text.read(hypothesis.ids), text.end()])
         nats = _continuation_nats(model, begun, hypothesis.ids)
         notes = (*begun.notes, BEAM_NOTE if model.stop is None else BEAM_OF_SEQUENCES_NOTE)
@@ -205,7 +205,7 @@ def _begin(
 def _drawn(
     model: LanguageModel,
     begun: _Start,
-    texts: Sequence[_Text],
+    texts: Sequence[Pieces],
     rows: range,
     filters: Filters,
     seed: int,
@@ -223,6 +223,7 @@ def _drawn(
         "filters": filters,
         "generators": [rng.generator(seed, f"sample/{row}") for row in rows],
         "never": _never(model),
+        "not_first": _not_first(model, begun),
         "ended": lambda index: texts[rows[index]].stopped,
     }
     if model.sampler is None:
@@ -239,6 +240,11 @@ def _never(model: LanguageModel) -> tuple[int, ...]:
     return special if unknown is None else (*special, unknown)
 
 
+def _not_first(model: LanguageModel, begun: _Start) -> tuple[int, ...]:
+    """The stop symbol where nothing stands before it: no sequence that was learned is empty."""
+    return () if model.stop_id is None or begun.prompt_ids.size else (model.stop_id,)
+
+
 def _ends(model: LanguageModel, stop: Sequence[str]) -> tuple[str, ...]:
     """The texts at which a sample ends."""
     return tuple(stop) if model.stop is None else (*stop, model.stop)
@@ -251,55 +257,3 @@ def _continuation_nats(model: LanguageModel, begun: _Start, ids: Sequence[int]) 
     wanted = np.array(ids)
     nats, _ = model.nats(np.concatenate([begun.last, wanted[:-1]]), wanted, begun.state)
     return float(nats.sum())
-
-
-@dataclass
-class _Text:
-    """Ids to text as they come, cut before the first stop string."""
-
-    tokenizer: Tokenizer
-    prompt_ids: Ids
-    stop: tuple[str, ...]
-    stopped: bool = False  # a stop string was found: nothing more comes
-    _held: str = ""  # text that may turn out to begin a stop string
-    _decoder: Any = field(init=False)
-
-    def __post_init__(self) -> None:
-        require(all(self.stop), "stop", self.stop, "an empty string stands everywhere")
-        for one in self.stop:
-            check_valid(one, "a stop text")
-        self._decoder = self.tokenizer.stream()
-        for index in self.prompt_ids:  # what a word looks like depends on the one before it
-            self._decoder.push(int(index))
-
-    def read(self, ids: Iterable[int]) -> Iterator[str]:
-        """The text that each id makes certain, up to the id that completes a stop string."""
-        pieces = map(self._decoder.push, ids)
-        return self._up_to_stop(pieces) if self.stop else pieces
-
-    def end(self) -> str:
-        """What was still held back."""
-        return "" if self.stopped else self._release(self._decoder.end(), final=True)
-
-    def _up_to_stop(self, pieces: Iterator[str]) -> Iterator[str]:
-        for new in pieces:
-            yield self._release(new, final=False)
-            if self.stopped:
-                return
-
-    def _release(self, new: str, *, final: bool) -> str:
-        text = self._held + new
-        found = [place for one in self.stop if (place := text.find(one)) >= 0]
-        if found:
-            self.stopped, self._held = True, ""
-            return text[: min(found)]
-        keep = 0 if final else _begun(text, self.stop)
-        self._held = text[len(text) - keep :]
-        return text[: len(text) - keep]
-
-
-def _begun(text: str, stop: Sequence[str]) -> int:
-    """The length of the longest end of `text` with which a stop string begins."""
-    longest = min(len(text), max((len(one) - 1 for one in stop), default=0))
-    sizes = range(longest, 0, -1)
-    return next((n for n in sizes if any(one.startswith(text[-n:]) for one in stop)), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping
 
 from recurra.training.watch import Progress
@@ -21,6 +22,11 @@ def harmless(text: str) -> str:
     Line ends of two characters are shown as line ends.
     """
     return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text.replace("\r\n", "\n"))
+
+
+def shown(text: str) -> str:
+    """What is printed of a text: nothing acts on a terminal; a pipe gets it exactly."""
+    return harmless(text) if sys.stdout.isatty() else text
 
 
 def loss(nats: float) -> str:

@@ -1,4 +1,10 @@
-"""Language model: predicts the next character, byte, word or BPE token of any text."""
+"""Language model: predicts the next character, byte, word or BPE token of any text.
+
+Examples:
+  recurra train lm book.txt --minutes 10
+  recurra train lm src/*.c --tokens byte --out runs/c
+  recurra train lm book.txt --tokens word --cell gru --hidden-size 512
+"""
 
 from __future__ import annotations
 

@@ -45,12 +45,13 @@ class Batch(NamedTuple):
 
 
 class Corpus(NamedTuple):
-    """The sentences of each part; none in a part that does not exist."""
+    """The sentences of each part, tags of spans by the scheme; none in a part that is not there."""
 
     train: list[Sentence]
     valid: list[Sentence]
     test: list[Sentence]
     scheme: str | None
+    broken: dict[str, int]  # of each part: how many tags stood against the scheme's rules
     sources: tuple[Source, ...]
     notes: tuple[str, ...]
 
@@ -110,8 +111,8 @@ class Numbered:
 def read_corpus(data: Data, names: Sequence[str]) -> Corpus:
     """The parts: of the files as `data` says, or of the built-in sentences where none is named.
 
-    Tags of spans that break their scheme are repaired in the part that is learned from, and a note
-    counts them. Raises DataError where a file cannot be used.
+    Tags of spans that break the scheme of the training part are repaired, and a note counts those
+    that are learned. Raises DataError where a file cannot be used.
     """
     if names:
         paths = files.expand(names)
@@ -136,9 +137,11 @@ def read_corpus(data: Data, names: Sequence[str]) -> Corpus:
     valid, test = held_out[0] or valid, held_out[1] or test
     notes = held.notes
     scheme = spans.scheme_of([sentence.tags for sentence in train])
-    train, repairs = _repaired(train, scheme)
-    notes = (*notes, *repairs, *_strays(train))
-    return Corpus(train, valid, test, scheme, tuple(sources), notes)
+    parts_of, broken = {}, {}
+    for name, part in (("train", train), ("valid", valid), ("test", test)):
+        parts_of[name], broken[name] = repaired(part, scheme)
+    notes = (*notes, *told(broken["train"], scheme, "learned"), *_strays(train))
+    return Corpus(**parts_of, scheme=scheme, broken=broken, sources=tuple(sources), notes=notes)
 
 
 def read_file(path: Path, data: Data) -> list[Sentence]:
@@ -193,21 +196,26 @@ def prepare(
     )
 
 
-def _repaired(found: list[Sentence], scheme: str | None) -> tuple[list[Sentence], tuple[str, ...]]:
-    """The sentences with tags by the scheme, and a note where some were not."""
+def repaired(found: list[Sentence], scheme: str | None) -> tuple[list[Sentence], int]:
+    """The sentences with tags by the scheme's rules, the same spans, and how many that changed."""
     if scheme is None:
-        return found, ()
+        return found, 0
     changed = 0
     right = []
     for sentence in found:
         tags, places = spans.repaired(sentence.tags, scheme)
         changed += len(places)
         right.append(Sentence(sentence.words, tuple(tags)))
+    return right, changed
+
+
+def told(count: int, scheme: str | None, done: str) -> tuple[str, ...]:
+    """A note on tags that were repaired, and as what: 'learned' or 'counted'."""
     note = (
-        f"{counted(changed, 'tag')} against the rules of the {scheme} scheme: learned as the same "
+        f"{counted(count, 'tag')} against the rules of the {scheme} scheme: {done} as the same "
         "spans by it."
     )
-    return right, (note,) if changed else ()
+    return (note,) if count else ()
 
 
 def _strays(found: list[Sentence]) -> tuple[str, ...]:

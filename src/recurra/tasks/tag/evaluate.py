@@ -23,7 +23,7 @@ from recurra.task import InputForm, endings_of
 from recurra.tasks.tag import inventory, spans
 from recurra.tasks.tag.answer import Tagged
 from recurra.tasks.tag.config import Config, Evaluating, Input
-from recurra.tasks.tag.data import Numbered, read_corpus, read_file
+from recurra.tasks.tag.data import Numbered, read_corpus, read_file, repaired, told
 from recurra.tasks.tag.inventory import Inventory
 from recurra.text import conll, files
 from recurra.text.conll import Sentence
@@ -36,18 +36,20 @@ ENDINGS = (".conll", ".conllu")  # of files that are in columns, whatever a run 
 def evaluate(folder: Path, names: Sequence[str], asked: Evaluating) -> Evaluation:
     """Accuracy, and span F1 where the tags are of spans, of the run in `folder` on a part.
 
-    With `names`, on all sentences of those files instead. Raises DataError where there are none.
+    With `names`, on all sentences of those files instead. Tags of spans count as what they are by
+    the run's scheme. Raises DataError where there are no sentences.
     """
     config, model, known = opened(folder)
     notes: tuple[str, ...] = ()
     if names:
-        found = [one for path in files.expand(names) for one in read_file(path, config.data)]
+        given = [one for path in files.expand(names) for one in read_file(path, config.data)]
+        found, broken = repaired(given, known.scheme)
         split = f"all of {', '.join(names)}"
     else:
-        found, split, notes = _part(folder, config, asked.split)
+        found, broken, split, notes = _part(folder, config, asked.split)
     numbered = Numbered(found, known, lowercase=config.data.lowercase)
     tags = list(tagged(model, numbered))
-    notes = (*notes, *unseen(found, known), *broken(found, known.scheme))
+    notes = (*notes, *unseen(found, known), *told(broken, known.scheme, "counted"))
     return Evaluation(
         figures(found, tags, known, lowercase=config.data.lowercase),
         split,
@@ -183,19 +185,10 @@ def unseen(found: Sequence[Sentence], known: Inventory) -> tuple[str, ...]:
     )
 
 
-def broken(found: Sequence[Sentence], scheme: str | None) -> tuple[str, ...]:
-    """A note where tags of these sentences break the run's scheme."""
-    if scheme is None:
-        return ()
-    count = sum(len(spans.repaired(sentence.tags, scheme)[1]) for sentence in found)
-    note = (
-        f"{counted(count, 'tag')} against the rules of the {scheme} scheme: spans are read as "
-        "conlleval reads them."
-    )
-    return (note,) if count else ()
-
-
-def _part(folder: Path, config: Config, split: str) -> tuple[list[Sentence], str, tuple[str, ...]]:
+def _part(
+    folder: Path, config: Config, split: str
+) -> tuple[list[Sentence], int, str, tuple[str, ...]]:
+    """The part's sentences, how many of their tags were repaired, its name, and notes."""
     record = store.read_record(folder)
     require_readable(folder, record.given)
     corpus = read_corpus(config.data, record.given)
@@ -203,8 +196,9 @@ def _part(folder: Path, config: Config, split: str) -> tuple[list[Sentence], str
     there = [name for name in ("train", "valid", "test") if getattr(corpus, name)]
     split, notes = part_to_evaluate(split, there)
     if split == "all":
-        return [*corpus.train, *corpus.valid, *corpus.test], "all sentences", notes
+        every = [*corpus.train, *corpus.valid, *corpus.test]
+        return every, sum(corpus.broken.values()), "all sentences", notes
     part = getattr(corpus, split)
     if not part:
         raise DataError(f"{folder} has no {split} part: nothing was held out for it.")
-    return part, f"the {split} part", notes
+    return part, corpus.broken[split], f"the {split} part", notes
