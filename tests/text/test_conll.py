@@ -102,11 +102,16 @@ def test_a_row_of_conll_u_without_its_ten_columns_is_the_one_that_is_named(
     lines = UNIVERSAL.split("\n")
     lines[line - 1] = lines[line - 1].removesuffix("\t_")
     path = _file(tmp_path, "\n".join(lines), "words.conllu")
-    message = rf"words\.conllu, line {line}: 9 columns between tabs, and CoNLL-U .* has 10"
+    message = rf"words\.conllu, line {line}: 9 columns between tabs, and CoNLL-U has 10"
     with pytest.raises(DataError, match=message):
         conll.read(path)
     with pytest.raises(DataError, match=message):
         conll.words(path)
+
+
+def test_plain_columns_may_stand_in_a_file_called_conllu(tmp_path: Path) -> None:
+    path = _file(tmp_path, "a\tX\n", "words.conllu")
+    assert conll.read(path) == [Sentence(("a",), ("X",))]
 
 
 def test_words_alone_need_no_column_of_tags(tmp_path: Path) -> None:

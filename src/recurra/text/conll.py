@@ -1,9 +1,9 @@
 """Sentences, tagged or not, from column files: a word a line, a blank line between sentences.
 
-Two forms are read. CoNLL-U, known by the ending .conllu or by its first row: ten columns between
-tabs, comments from a #, lines of several words (1-2) and empty words (1.1) passed over. CoNLL: any
-number of columns, between tabs where a line has one and else between blanks; a -DOCSTART- line
-begins a document and is no word. What tags mean is not known here.
+Two forms are read. CoNLL-U, known by its first row (in a .conllu file by any row): ten columns
+between tabs, comments from a #, lines of several words (1-2) and empty words (1.1) passed over.
+CoNLL: any number of columns, between tabs where a line has one and else between blanks; a
+-DOCSTART- line begins a document and is no word. What tags mean is not known here.
 """
 
 from __future__ import annotations
@@ -77,11 +77,10 @@ def words(
 def _rows(path: Path, encoding: str | None) -> tuple[Iterator[tuple[int, list[str]]], bool]:
     """(each line's number and columns, none where a sentence ends; whether it is CoNLL-U)."""
     lines = read_text(path, encoding).split("\n")
-    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
-    # by its ending, too: a first row that is broken is to be told, not read as another form
-    universal = (
-        path.suffix.lower() == ".conllu" or _UD_LINE.fullmatch(first.rstrip("\r")) is not None
-    )
+    rows = (line.rstrip("\r") for line in lines if line.strip() and not line.startswith("#"))
+    universal = _UD_LINE.fullmatch(next(rows, "")) is not None
+    if path.suffix.lower() == ".conllu":  # a first row that is broken is to be told, too
+        universal = universal or any(_UD_LINE.fullmatch(row) for row in rows)
     if universal:
         return _ten(path, _universal_rows(lines)), True
     return _even(path, _plain_rows(lines)), False
@@ -126,7 +125,7 @@ def _ten(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[in
         if row and len(row) != len(UD_COLUMNS):
             raise DataError(
                 f"{told(path)}, line {number}: {counted(len(row), 'column')} between tabs, and "
-                f"CoNLL-U (any .conllu file) has {len(UD_COLUMNS)}."
+                f"CoNLL-U has {len(UD_COLUMNS)}."
             )
         yield number, row
 
