@@ -107,6 +107,16 @@ def _gradients(count: int) -> list[dict[str, Vector]]:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
+def test_where_no_decay_is_given_adamw_alone_has_one(name: str) -> None:
+    model = TwoWeights()
+    groups = optimizers.build(_settings(name), model).param_groups
+    decays = {id(one): group["weight_decay"] for group in groups for one in group["params"]}
+    expected = 0.1 if name == "adamw" else 0.0
+    assert decays[id(model.get_parameter("matrix"))] == expected
+    assert decays[id(model.get_parameter("bias"))] == 0.0
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_five_steps_are_the_published_formula_and_biases_do_not_decay(name: str) -> None:
     model, gradients = TwoWeights(), _gradients(5)
     start = {key: value.detach().numpy().copy() for key, value in model.named_parameters()}

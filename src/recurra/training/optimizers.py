@@ -15,6 +15,7 @@ from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from recurra.errors import RunError
 from recurra.training.settings import Training
 
+ADAMW_DECAY = 0.1  # where none is given: what language models of transformers have, too
 RMSPROP_DECAY = 0.95  # of the mean square; char-rnn's value (torch's default is 0.99)
 ADAGRAD_EPSILON = 1e-8  # inside the square root, as in the lecture: g / sqrt(sum g² + 1e-8)
 
@@ -47,7 +48,7 @@ def build(training: Training, model: nn.Module) -> Optimizer:
     rest = [parameter for parameter in parameters if parameter.ndim <= 1]
     groups: list[dict[str, Any]] = [
         {"params": group, "weight_decay": decay}
-        for group, decay in ((matrices, training.weight_decay), (rest, 0.0))
+        for group, decay in ((matrices, decay_of(training)), (rest, 0.0))
         if group
     ]
     rate = training.learning_rate
@@ -64,6 +65,13 @@ def build(training: Training, model: nn.Module) -> Optimizer:
             groups, lr=rate, initial_accumulator_value=ADAGRAD_EPSILON, eps=0.0, fused=fused
         )
     return (AdamW if training.optimizer == "adamw" else Adam)(groups, lr=rate, fused=fused)
+
+
+def decay_of(training: Training) -> float:
+    """The settings' weight decay; AdamW is nothing else than Adam without one."""
+    if training.weight_decay is not None:
+        return training.weight_decay
+    return ADAMW_DECAY if training.optimizer == "adamw" else 0.0
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:
