@@ -1,7 +1,9 @@
 // A layer's two calls for Python, one direction or both. recurra.kernels and recurra.fused have
 // checked the arrays' types and layout. Checked here are the weights' shapes, since anybody may put
-// other tensors into a module, and the numbers in lengths, batch_sizes, order and ids.
+// other tensors into a module, what backward finds again, and the numbers in lengths, batch_sizes,
+// order and ids.
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "binding.hpp"
@@ -77,16 +79,19 @@ struct Weights {
     T *ih, *hh, *bias, *bias_hh, *other;
 };
 
-constexpr Py_ssize_t before_weights = 7;  // arrays of `Left` that come before them
-constexpr Py_ssize_t of_a_direction = 5;
+// Where arrays stand in what forward leaves for backward.
+constexpr Py_ssize_t at_source = 4, at_h0 = 5, at_c0 = 6, at_weights = 7, of_a_direction = 5;
+
+nb::object item(nb::handle arrays, Py_ssize_t place) {
+    return checked(PySequence_GetItem(arrays.ptr(), place));
+}
 
 void check_weights(nb::handle arrays, const Size& size) {
     const Index H = size.H, GH = gates(size.cell) * H;
     const bool splits = size.cell == Cell::gru_reset_before;  // W_hn by itself
     for (Py_ssize_t d = 0; d < size.directions; ++d) {
         const auto of = [&](Py_ssize_t i) {
-            return checked(
-                PySequence_GetItem(arrays.ptr(), before_weights + d * of_a_direction + i));
+            return item(arrays, at_weights + d * of_a_direction + i);
         };
         const nb::object ih = of(0);
         if (ih.is_none() && size.width != GH)
@@ -100,6 +105,34 @@ void check_weights(nb::handle arrays, const Size& size) {
         if (splits) check_shape(of(4), "weight_hn", {H, H});
         else check_shape(of(4), "bias_hn", {H});
     }
+}
+
+// All else, which hooks of torch or an assignment to `data` may have changed since forward.
+void check_saved(nb::handle arrays, const Size& size) {
+    const Index D = size.directions, H = size.H, GH = gates(size.cell) * H;
+    const bool packed = !item(arrays, 1).is_none();
+    check_shape(item(arrays, 0), "lengths", {size.B});
+    check_shape(item(arrays, 1), "batch_sizes", {size.T});
+    check_shape(item(arrays, 2), "the order", {size.B});
+    check_shape(item(arrays, 3), "ids", {size.T, size.B});
+    const auto check_rows = [&](Py_ssize_t place, const char* name, Index width) {
+        const nb::object array = item(arrays, place);
+        if (packed) check_shape(array, name, {size.tokens, width});
+        else if (size.batch_first) check_shape(array, name, {size.B, size.T, width});
+        else check_shape(array, name, {size.T, size.B, width});
+    };
+    check_rows(at_source, "the input", size.width);
+    const std::pair<Py_ssize_t, const char*> fields[] = {{at_h0, "h0"}, {at_c0, "c0"}};
+    for (const auto& [place, name] : fields) {
+        const nb::object state = item(arrays, place);
+        if (D > 1 || !has_shape(state, {size.B, H})) check_shape(state, name, {D, size.B, H});
+    }
+    const Py_ssize_t at_gates = at_weights + D * of_a_direction;
+    for (Py_ssize_t d = 0; d < D; ++d) {
+        check_shape(item(arrays, at_gates + d), "the gates", {size.tokens, GH});
+        check_shape(item(arrays, at_gates + D + d), "what is left of a step", {size.tokens, H});
+    }
+    check_rows(at_gates + 2 * D, "the output", D * H);
 }
 
 // What forward leaves for backward, in the order of recurra.fused: the same for both calls.
@@ -217,6 +250,7 @@ void forward(nb::handle numbers, nb::handle arrays, nb::handle final, int thread
 void backward(nb::handle numbers, nb::handle arrays, nb::handle above, nb::handle final,
               nb::handle found, nb::handle inputs, int threads) {
     const Size size(numbers);
+    check_saved(arrays, size);
     const Left left(arrays, size);
     Reader from_above(above), fields(final), to_found(found), to_inputs(inputs);
     const float* d_outputs = from_above.array<const float>();

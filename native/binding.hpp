@@ -42,16 +42,21 @@ inline Address address(nb::handle array) {
     return found;
 }
 
-// Throws where a torch tensor has another shape; an address says nothing of its shape.
-inline void check_shape(nb::handle array, const char* name, std::initializer_list<Index> wanted) {
-    if (array.is_none() || PyLong_Check(array.ptr())) return;
+// Whether a torch tensor has that shape; an address says nothing of its shape.
+inline bool has_shape(nb::handle array, std::initializer_list<Index> wanted) {
+    if (array.is_none() || PyLong_Check(array.ptr())) return true;
     static PyObject* const shape = PyUnicode_InternFromString("shape");
     const nb::object found = checked(PyObject_GetAttr(array.ptr(), shape));
     const auto* size = wanted.begin();
     bool same = nb::len(found) == wanted.size();
     for (Py_ssize_t i = 0; same && i < (Py_ssize_t)wanted.size(); ++i)
         same = PyLong_AsLongLong(PyTuple_GET_ITEM(found.ptr(), i)) == size[i];
-    if (same) return;
+    return same;
+}
+
+inline void check_shape(nb::handle array, const char* name, std::initializer_list<Index> wanted) {
+    if (has_shape(array, wanted)) return;
+    const nb::object found = checked(PyObject_GetAttrString(array.ptr(), "shape"));
     std::string words;
     for (Index one : wanted) words += (words.empty() ? "" : ", ") + std::to_string(one);
     throw std::invalid_argument(std::string(name) + " must have the shape (" + words +

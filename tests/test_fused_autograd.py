@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad
 from torch.autograd.graph import saved_tensors_hooks
+from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint
 
 import recurra.nn as ours
@@ -168,9 +169,63 @@ def test_weights_of_another_shape_are_refused_before_they_are_read() -> None:
         stack(torch.randn(3, 2, 4))
 
 
-def test_a_hook_that_gives_back_another_shape_is_refused() -> None:
-    stack = Stack(GRUCell(), 4, 6)
-    with saved_tensors_hooks(lambda one: one, lambda one: one[:1] if one.dim() == 2 else one):
-        loss = stack(torch.randn(3, 2, 4))[0].sum()
-    with pytest.raises(ShapeError, match=r"weight_ih must have the shape \(18, 4\)"):
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ((400, 20, 4), r"the input must have the shape \(400, 20, 4\)"),
+        ((400, 20, 6), r"the output must have the shape \(400, 20, 6\)"),
+        ((20, 6), r"h0 must have the shape \(1, 20, 6\)"),
+        ((18, 4), r"weight_ih must have the shape \(18, 4\)"),
+        ((8000, 18), r"the gates must have the shape \(8000, 18\)"),
+    ],
+    ids=["input", "output", "h0", "weight_ih", "gates"],
+)
+def test_a_hook_that_gives_back_another_shape_is_refused(
+    changed: tuple[int, ...], said: str
+) -> None:
+    stack = Stack(GRUCell(), 4, 6, learned_state=True)
+    with saved_tensors_hooks(
+        lambda one: one, lambda one: one[:1].clone() if one.shape == changed else one
+    ):
+        loss = stack(torch.randn(400, 20, 4, requires_grad=True))[0].sum()
+    with pytest.raises(ShapeError, match=said):
+        loss.backward()
+
+
+def test_a_hook_that_gives_back_another_type_is_refused() -> None:
+    packed = pack_padded_sequence(torch.randn(3, 2, 5), torch.tensor([3, 2]))
+    with saved_tensors_hooks(
+        lambda one: one, lambda one: one.float() if one.dtype is torch.int64 else one
+    ):
+        loss = ours.GRU(5, 7)(packed)[0].data.sum()
+    with pytest.raises(
+        ConfigError, match=r"here torch\.int64 on the CPU, but gave back"
+    ):
+        loss.backward()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("which", ["x", "h0"])
+def test_data_that_were_replaced_by_fewer_between_the_passes_are_refused(
+    name: str, which: str
+) -> None:
+    _, mine = pair(name)
+    x, h0 = torch.randn(40, 20, 5, requires_grad=True), torch.zeros(2, 20, 7)
+    state = h0.requires_grad_()
+    loss = mine(x, (state, h0.clone()) if name == "LSTM" else state)[0].sum()
+    if which == "x":
+        x.data = torch.randn(1, 2, 5)
+    else:
+        state.data = torch.randn(2, 1, 7)
+    with pytest.raises((ShapeError, RuntimeError), match="shape"):
+        loss.backward()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_weight_that_was_moved_between_the_passes_is_an_error_that_says_so(name: str) -> None:
+    module = getattr(ours, name)(5, 7)
+    loss = module(torch.randn(4, 3, 5))[0].sum()
+    with torch.no_grad():
+        module.weight_hh_l0.mul_(2)
+    with pytest.raises(RuntimeError, match=r"reads its input, start state, weights and output"):
         loss.backward()

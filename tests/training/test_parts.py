@@ -134,18 +134,17 @@ def test_a_gradient_or_a_score_that_is_not_finite_stops_training() -> None:
 
 def test_a_training_loss_that_rises_is_told_once_and_overfitting_never() -> None:
     rise = guard.Rise(Training(learning_rate=0.004))
-    assert [
-        rise.told(smooth, best, 1500)
-        for smooth, best in [(1.7, True), (1.6, True), (1.67, False), (1.75, True)]
-    ] == [None] * 4  # 1.67 is within 0.05 of 1.6 times 1.05; who gets better is not told
-    told = rise.told(1.72, False, 2500)
+    validations = [(1.7, False), (1.6, False), (1.67, True), (1.75, False), (1.72, True)]
+    # 1.67 is within 0.05 of 1.6 times 1.05; 1.75 was no worse held out; 1.72 is the first in a row
+    assert [rise.told(smooth, worse, 1500) for smooth, worse in validations] == [None] * 5
+    told = rise.told(1.74, True, 2500)
     assert told is not None
-    assert "has risen from 1.600 to 1.720 nats" in told
+    assert "has risen from 1.600 to 1.740 nats" in told
     assert "step 2,500" in told
     assert "--learning-rate 0.002" in told
-    assert rise.told(3.0, False, 2500) is None
+    assert [rise.told(3.0, True, 2500) for _ in range(3)] == [None] * 3
     overfits = guard.Rise(Training())
-    assert [overfits.told(smooth, False, 1) for smooth in (1.6, 1.2, 0.8, 0.01, 0.05)] == [None] * 5
+    assert [overfits.told(smooth, True, 1) for smooth in (1.6, 1.2, 0.8, 0.01, 0.05)] == [None] * 5
 
 
 def test_the_first_signal_asks_the_second_raises_and_the_handlers_come_back() -> None:

@@ -15,11 +15,12 @@ from torch.autograd import Function
 
 from recurra.errors import ConfigError
 from recurra.fused._backward import gradients
-from recurra.fused._call import BEFORE, IDS, Call
+from recurra.fused._call import BEFORE, IDS, SOURCE, Call
 from recurra.fused._forward import forward
 from recurra.fused._memory import spare
 
-SAVED = (torch.float32, torch.int64)  # for the backward pass
+# Of what is saved, by its place: indices stand before the source.
+KINDS = (torch.int64,) * SOURCE + (torch.float32,) * 40
 
 
 def run(call: Call, *tensors: Tensor | None) -> tuple[Tensor, ...]:
@@ -67,9 +68,9 @@ class _Sequence(Function):
             raise _advised(error) from None
         left: Sequence[Tensor | None] = [
             one
-            if one is None or (one.dtype in SAVED and one.is_cpu and one.is_contiguous())
-            else _as_saved(one)
-            for one in saved
+            if one is None or (one.dtype is kind and one.is_cpu and one.is_contiguous())
+            else _as_saved(one, kind)
+            for one, kind in zip(saved, KINDS, strict=False)
         ]
         own = []
         if call.kind.keeps_gates:
@@ -101,8 +102,9 @@ def _advised(error: RuntimeError) -> RuntimeError:
     if "inplace" not in str(error):
         return error
     return RuntimeError(
-        f"{error} The backward pass of a recurrent layer reads its output: use operations on that "
-        "which are not in place (dropout without inplace=True, relu instead of relu_)."
+        f"{error} The backward pass of a recurrent layer reads its input, start state, weights and "
+        "output: change none of them between forward and backward (on the output no relu_, no "
+        "dropout with inplace=True; the optimizer's step after backward)."
     )
 
 
@@ -116,11 +118,11 @@ def _in_memory(*tensors: Tensor | None) -> bool:
     return True
 
 
-def _as_saved(unpacked: Tensor) -> Tensor:
+def _as_saved(unpacked: Tensor, kind: torch.dtype) -> Tensor:
     """What a hook gave back, in the layout that the native call reads."""
-    if unpacked.dtype not in SAVED or not unpacked.is_cpu:
+    if unpacked.dtype is not kind or not unpacked.is_cpu:
         raise ConfigError(
-            "hooks for saved tensors must give back what they took, float32 or int64 on the CPU, "
+            f"hooks for saved tensors must give back what they took, here {kind} on the CPU, "
             f"but gave back {unpacked.dtype} on {unpacked.device}. Convert it in the unpack hook."
         )
     return unpacked.contiguous()

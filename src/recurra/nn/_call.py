@@ -133,8 +133,10 @@ def _in_order(packed: PackedSequence, batch: int) -> bool:
         return False
     if there is None or back is None:
         return there is back
-    steps = torch.arange(batch)
-    return there.shape == back.shape == steps.shape and torch.equal(there[back], steps)
+    # One is the other's inverse: the places of 0, 1, 2, … in it.
+    places = there.tolist()
+    inverse = sorted(range(batch), key=places.__getitem__) if len(places) == batch else []
+    return sorted(places) == list(range(batch)) and back.tolist() == inverse
 
 
 def _fields(state: Any, count: int) -> tuple[Tensor, ...] | None:

@@ -66,12 +66,15 @@ def sequences(
 
     The first chunk is one symbol and each is twice as long as the one before it, up to a limit:
     the first symbol comes at once, and little is drawn for nothing where a text soon ends. With
-    `whole` nobody waits for the first and no text ends: chunks are long from the beginning. Symbols
-    drawn after the one at which a row ended are for whoever consumes them to leave out.
+    `whole` nobody waits for the first and no text ends: chunks are long from the beginning. With
+    `not_first` the first is one symbol in any case. Symbols drawn after the one at which a row
+    ended are for whoever consumes them to leave out.
     """
     rows, position = list(range(len(ids))), 0
     chunk, longest = (LONGEST_WHOLE, LONGEST_WHOLE) if whole else (1, LONGEST_CHUNK)
-    refused, chunk = (never + not_first, 1) if not_first else (never, chunk)
+    refused = never + not_first
+    if not_first:
+        chunk = 1
     while position < length and rows:
         limit = PRODUCTS_AT_ONCE // (sampler.products * len(rows))
         steps = max(1, min(chunk, limit, length - position))

@@ -17,24 +17,31 @@ class Rise:
     """Watches for a training loss that rises while the held-out figures get worse.
 
     Overfitting makes only the latter worse, too long steps both. It watches one session, and
-    speaks once.
+    speaks once, at the second of two such validations in a row.
     """
 
     def __init__(self, training: Training) -> None:
         self._training = training
         self._lowest = math.inf  # of the running averages at validations, nats
-        self._spoken = False
+        self._in_a_row = 0
 
-    def told(self, smooth: float, best: bool, best_step: int) -> str | None:
-        """What to say after a validation, if anything; `smooth`: the running average, nats."""
+    def told(self, smooth: float, worse: bool, best_step: int) -> str | None:
+        """What to say after a validation, if anything.
+
+        `smooth`: the loss's running average, nats; `worse`: whether it was worse than the best.
+        """
         lowest = self._lowest = min(self._lowest, smooth)
-        if best or self._spoken or smooth - lowest <= RISEN * max(1.0, lowest):
+        risen = worse and smooth - lowest > RISEN * max(1.0, lowest)
+        if self._in_a_row >= 2:  # it was said
             return None
-        self._spoken = True
+        self._in_a_row = self._in_a_row + 1 if risen else 0
+        if self._in_a_row < 2:
+            return None
         return (
             "not only the held-out part gets worse: the training loss has risen from "
-            f"{lowest:.3f} to {smooth:.3f} nats, which is no overfitting but steps too long. The "
-            f"best model, of step {best_step:,}, is kept; a new run with "
+            f"{lowest:.3f} to {smooth:.3f} nats. That is no overfitting, but steps that are too "
+            "long, or a harder stretch of the data. The best model, of step "
+            f"{best_step:,}, is kept; where the data are alike throughout, "
             f"{_lower_rate(self._training, 2)} should get further."
         )
 

@@ -241,6 +241,7 @@ class Session:
         # One that is not finite says nothing, and JSON has no word for it.
         figures = {name: figure for name, figure in named.items() if math.isfinite(figure)}
         best = state.best_score is None or score < state.best_score
+        worse = state.best_score is not None and score > state.best_score
         state.validated_at = state.step
         if best:
             state.best_score, state.best_step = score, state.step
@@ -252,7 +253,7 @@ class Session:
         record = {"kind": "validation", "step": state.step, "epoch": self._epoch()}
         self._record(folder, {**record, "best": best, "score": score, "figures": figures})
         self.watcher.validated(self.progress, figures, best)
-        if told := self.rise.told(self.progress.smooth_nats, best, state.best_step):
+        if told := self.rise.told(self.progress.smooth_nats, worse, state.best_step):
             self.watcher.note(told)
 
     def _sample(self, folder: Path) -> None:
