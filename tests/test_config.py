@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 
 from recurra import registry, tasks
@@ -50,6 +51,12 @@ def test_updated_changes_only_what_is_named() -> None:
     assert isinstance(changed.inner.rate, float)
 
 
+def test_numpys_own_text_and_float_are_taken_as_what_they_are() -> None:
+    changed = updated(Outer(), {"rate": np.float64(0.5), "name": np.str_("y")})
+    assert changed == Outer(inner=Inner(rate=0.5), name="y")
+    assert type(changed.inner.rate) is float
+
+
 def test_an_unknown_setting_is_answered_with_the_nearest_one() -> None:
     with pytest.raises(ConfigError, match=r"unknown setting 'widht'. Did you mean 'width'\?"):
         updated(Outer(), {"widht": 5})
@@ -67,6 +74,8 @@ def test_an_unknown_setting_is_answered_with_the_nearest_one() -> None:
         ({"rate": 10**400}, r"rate = 10+: is too large a number"),
         ({"rate": float("nan")}, r"rate = nan: must be a finite number"),
         ({"rate": float("inf")}, r"rate = inf: must be a finite number"),
+        ({"rate": np.float64("nan")}, r"rate = .*nan.*: must be a finite number"),
+        ({"rate": True}, r"rate = True: must be float or none, not bool"),
         ({"name": "\ud800"}, r"name = '.ud800': must be Unicode text"),
     ],
 )

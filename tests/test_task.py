@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from recurra.errors import ConfigError
@@ -27,6 +28,8 @@ def test_an_input_is_itself_its_fields_in_order_or_a_table_of_them() -> None:
     assert as_input(Book, ("Sonnets", 154)) == wanted
     assert as_input(Book, {"pages": 154, "title": "Sonnets"}) == wanted
     assert as_input(Text, "a text") == Text("a text")
+    (text,) = np.array(["a text"])  # a str of NumPy's
+    assert as_input(Text, text) == Text("a text")
 
 
 @pytest.mark.parametrize(

@@ -121,15 +121,17 @@ def from_json(kind: type[C], values: Any, where: str = "config") -> C:
 def _checked(name: str, value: Any, kind: Any) -> Any:
     """`value` if it is of the annotated type (an int passes for a float), else ConfigError."""
     accepted = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
-    if type(value) is int:
+    if isinstance(value, int) and not isinstance(value, bool):
         require(abs(value) < LARGEST, name, value, "is too large a number")
         if float in accepted and int not in accepted:
             return float(value)
-    if type(value) is float:
+    if isinstance(value, float):
         require(math.isfinite(value), name, value, "must be a finite number")
-    if type(value) is str:
+        value = float(value)  # NumPy's float64, a float too, computes by other rules
+    if isinstance(value, str):
         require(is_text(value), name, value, "must be Unicode text")
-    if (value is None and type(None) in accepted) or type(value) in accepted:
+    kinds = tuple(one for one in accepted if one is not int or not isinstance(value, bool))
+    if isinstance(value, kinds):
         return value
     wanted = " or ".join("none" if one is type(None) else one.__name__ for one in accepted)
     raise ConfigError(f"{name} = {value!r}: must be {wanted}, not {type(value).__name__}.")

@@ -147,6 +147,8 @@ class Run:
     def predict(self, inputs: Sequence[Any], **asked: Any) -> Answers:
         """One answer an input: a text, or a tuple or a table of the fields of the task's Input.
 
+        A list is one input, too, where the task takes lists: a tagger's sentence that is cut into
+        words already is predict([["Ann", "Lee"]]), and predict(["Ann", "Lee"]) is two sentences.
         `asked`: the task's flags of `predict`. Raises ConfigError for one input instead of several.
         """
         several = isinstance(inputs, Iterable) and not isinstance(inputs, str | bytes | dict)

@@ -68,6 +68,21 @@ def test_an_answer_does_not_act_on_a_terminal_and_is_exact_on_a_pipe(
     assert capsys.readouterr().out == "Em\\x1b[31mma has 474 pages\n"
 
 
+def test_json_does_not_act_on_a_terminal_and_is_the_same_value(
+    calls: Any, toy_run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["predict", toy_run, "\x1bé\x7f\x9b31mEmma", "474", "--json"]
+    value = "\x1bé\x7f\x9b31mEmma has 474 pages"
+    for terminal, line in (
+        (False, '"\\u001bé\x7f\x9b31mEmma has 474 pages"\n'),
+        (True, '"\\u001bé\\u007f\\u009b31mEmma has 474 pages"\n'),
+    ):
+        monkeypatch.setattr("sys.stdout.isatty", lambda terminal=terminal: terminal)
+        assert main(asked) == 0
+        assert (out := capsys.readouterr().out) == line
+        assert json.loads(out) == value
+
+
 def test_predict_reads_arguments_in_groups_of_the_inputs_fields(
     calls: Any, toy_run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -96,11 +96,23 @@ def test_a_file_that_cannot_be_read_says_where(
     assert message in str(caught.value)
 
 
-def test_json_values_are_checked_against_the_fields_types(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('{"name": "a", "count": "1"}', "count must be a whole number, not text"),
+        ('{"name": "a", "count": true}', "count must be a whole number, not true or false"),
+        ('{"name": 5, "count": 1}', "name must be text, not a number"),
+        ('{"name": null, "count": 1}', "name must be text, not null"),
+    ],
+)
+def test_json_of_another_kind_than_its_field_is_told_in_words(
+    tmp_path: Path, row: str, message: str
+) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text('{"image": "a", "count": "1"}\n')
-    with pytest.raises(ConfigError, match=r"line 1\.count = '1': must be int, not str\.$"):
-        inputs.from_file(Pair, path, FORM)
+    path.write_text(f"{row}\n")
+    with pytest.raises(DataError) as caught:
+        inputs.from_file(Pair, path, InputForm(columns={"image": "name"}))
+    assert str(caught.value) == f"{path}, line 1: {message}."
 
 
 def test_a_file_that_is_missing_or_not_text_is_refused(tmp_path: Path) -> None:

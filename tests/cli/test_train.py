@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from recurra import api
 from recurra.cli import main
 from recurra.cli.train import choose_task
 from recurra.errors import ConfigError
+from recurra.results import Evaluation
 
 Refusal = Callable[..., str]
 
@@ -189,6 +192,26 @@ def test_the_budget_suggested_next_is_twice_that_of_the_run_in_its_own_unit(
 ) -> None:
     assert main(argv) == 0
     assert f"  recurra resume 'runs/toy run' {again}" in capsys.readouterr().out
+
+
+def test_the_figures_told_at_the_end_do_not_act_on_a_terminal(
+    calls: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = api.train
+
+    def evaluated(*arguments: Any, **keywords: Any) -> Any:
+        run = train(*arguments, **keywords)
+        assert run.outcome is not None
+        exact = Evaluation({"f1_of_\x9b31m": 0.5}, "the test part", 8)
+        run.outcome = dataclasses.replace(run.outcome, evaluation=exact)
+        return run
+
+    monkeypatch.setattr(api, "train", evaluated)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert main(["train", "toy"]) == 0
+    assert "  f1_of_\\x9b31m" in (shown := capsys.readouterr().out)
+    assert "\x9b" not in shown
 
 
 def test_an_interrupted_run_says_how_to_go_on_and_exits_with_130(

@@ -172,6 +172,24 @@ def test_what_a_model_writes_does_not_act_on_a_terminal_and_is_exact_on_a_pipe(
         assert "\x1b" not in shown
 
 
+@pytest.mark.parametrize(
+    "words", [["sample", "--length", "1", "--temperature", "0"], ["score", "\x9b"]]
+)
+def test_json_of_a_text_does_not_act_on_a_terminal(
+    words: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    run = fixed_model(tmp_path / "csi", {"\x9b": 0.9, "[": 0.1})
+    verb, *rest = words
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main([verb, run, "--json", *rest]) == 0
+    out = capsys.readouterr().out
+    assert "\x9b" not in out
+    assert json.loads(out)["text"] == "\x9b"
+
+
 def test_the_prompt_is_bold_on_a_terminal_only(
     run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

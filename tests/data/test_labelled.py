@@ -78,6 +78,33 @@ def test_one_file_is_a_class_where_its_name_is_a_known_label(tmp_path: Path) -> 
         read([str(tmp_path / "new.txt")], Columns(), ("DESC", "HUM"))
 
 
+def test_with_known_labels_each_file_is_called_by_itself_and_two_may_be_of_one_class(
+    tmp_path: Path,
+) -> None:
+    for name in ("a.neg", "b.neg", "neg.txt", "rt.pos", "neg.pos", "x.new"):
+        (tmp_path / name).write_text("x\n")
+    names = [str(tmp_path / name) for name in ("a.neg", "b.neg", "neg.txt", "rt.pos", "neg.pos")]
+    found = read(names, Columns(), ("neg", "pos"))
+    assert found.labels == ["neg", "neg", "neg", "pos", "neg"]
+    # what is no label by either name is called as training would call it
+    found = read([str(tmp_path / "x.new"), names[0]], Columns(), ("neg", "pos"))
+    assert found.labels == ["x", "neg"]
+
+
+def test_two_files_of_one_name_and_ending_are_refused_by_name_where_no_label_is_known(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "more").mkdir()
+    names = [str(tmp_path / name) for name in ("x.pos", "a.neg", "more/a.neg")]
+    for name in names:
+        Path(name).write_text("x\n")
+    with pytest.raises(DataError) as caught:
+        read(names, Columns())
+    assert str(caught.value) == (
+        f"{names[1]} and {names[2]} share a name: a class would have two files."
+    )
+
+
 def test_text_and_vectors_at_once_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.zeros((1, 2, 1)), y=np.array([0]))
     (tmp_path / "a.csv").write_text("text,label\nx,y\n")

@@ -60,6 +60,10 @@ X = np.zeros((2, 3, 1))
             {"x": X[0], "lengths": np.array([4, -1]), "y": np.array([0, 1])},
             "example 2: its length is -1",
         ),
+        (  # 2^64 + 3, which is 3 in 64 bits
+            {"x": X[0], "lengths": np.array([2**62] * 4 + [3]), "y": np.arange(5)},
+            "add up to the 3 steps of x; they add up to 18,446,744,073,709,551,619",
+        ),
         ({"x": X[0], "lengths": np.array([1.5]), "y": np.array([0])}, "whole numbers"),
         ({"x": np.array([["a"]]), "y": np.array([0])}, "x must hold numbers, not <U1"),
         ({"x": X + np.nan, "y": np.array([0, 1])}, "example 1: has values that are not finite"),

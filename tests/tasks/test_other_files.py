@@ -9,6 +9,7 @@ import pytest
 import recurra
 from recurra import registry
 from recurra.errors import DataError
+from tests.tasks.small import written
 
 
 @pytest.mark.parametrize("task", registry.names("tasks"))
@@ -34,3 +35,21 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path: Path)
         f"{given} has no column 'text'. It has: review, label. "
         "A run reads files as it read its own data: convert this one."
     )
+
+
+def test_held_out_files_of_a_file_a_class_are_the_classes_of_the_training_files(
+    tmp_path: Path,
+) -> None:
+    def of_a_class(name: str) -> Path:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        return written(tmp_path / name, "".join(f"{name} {number}\n" for number in range(4)))
+
+    main = [of_a_class("rt.neg"), of_a_class("rt.pos")]
+    test = [of_a_class("test/x.neg"), of_a_class("test/y.pos")][0].parent
+    run = recurra.train(
+        "classify", *main, out=tmp_path / "run", steps=1, device="cpu",
+        valid_file=str(of_a_class("a.neg")), test_file=str(test),
+    )  # fmt: skip
+    counts = {split: run.evaluate(split=split).tokens for split in ("train", "valid", "test")}
+    assert counts == {"train": 8, "valid": 4, "test": 8}
+    assert run.evaluate(tmp_path / "a.neg", of_a_class("b.neg"), main[1]).tokens == 12

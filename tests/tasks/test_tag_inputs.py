@@ -62,6 +62,22 @@ def test_a_tag_never_seen_in_training_is_told(tmp_path: Path) -> None:
     assert any("never in the training part, so always wrong: INTJ" in one for one in watcher.notes)
 
 
+def test_a_held_out_tag_of_no_span_is_told_and_counts_as_wrong(tmp_path: Path) -> None:
+    train = written(tmp_path / "train.conll", "Ann B-P\nsleeps O\n\n" * 20)
+    other = written(tmp_path / "other.conll", "a MISC\nb MISC\nc O\n")
+    watcher = Diary()
+    run = recurra.train(
+        "tag", train, out=tmp_path / "run", steps=1, valid_file=str(other), **SMALL, watcher=watcher
+    )
+    assert any("never in the training part, so always wrong: MISC" in one for one in watcher.notes)
+    result = run.evaluate(other)
+    assert result.figures["accuracy"] <= 1 / 3  # of three words only c can be right
+    assert result.notes == (
+        "2 of 3 words have a tag that was never learned, and count as errors in the accuracy: "
+        "MISC 2.",
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

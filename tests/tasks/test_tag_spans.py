@@ -67,6 +67,11 @@ def test_repaired_tags_have_the_same_spans_and_nothing_left_to_repair(
     assert [at for at in range(len(tags)) if right[at] != tags[at]] == places
 
 
+def test_a_tag_of_no_span_is_not_repaired() -> None:
+    right, places = spans.repaired(["I-X", "MISC", "O", "I-X"], "bio")
+    assert (right, places) == (["B-X", "MISC", "O", "B-X"], [0, 3])
+
+
 @pytest.mark.parametrize(
     ("sentences", "scheme"),
     [

@@ -114,6 +114,21 @@ def test_plain_columns_may_stand_in_a_file_called_conllu(tmp_path: Path) -> None
     assert conll.read(path) == [Sentence(("a",), ("X",))]
 
 
+def test_a_file_called_conllu_without_a_row_of_ten_columns_is_refused(tmp_path: Path) -> None:
+    rows = "1\tIt\tit\tPRON\tPRP\t_\t3\tnsubj\t_\n2\tis\tbe\tAUX\tVBZ\t_\t0\troot\t_\n"
+    path = _file(tmp_path, f"# a comment\n{rows}", "words.conllu")
+    message = (
+        f"{path}, line 2: 9 columns between tabs, and CoNLL-U has 10. Plain columns go into a file "
+        "called .conll."
+    )
+    for read in (conll.read, conll.words):
+        with pytest.raises(DataError) as caught:
+            read(path)
+        assert str(caught.value) == message
+    plain = conll.read(_file(tmp_path, rows))
+    assert plain == [Sentence(("1", "2"), ("_", "_"))]
+
+
 def test_words_alone_need_no_column_of_tags(tmp_path: Path) -> None:
     alone = _file(tmp_path, "-DOCSTART-\n\nEU\nrejects\n\n\nNew York\t\n")
     assert conll.words(alone) == [("EU", "rejects"), ("New York",)]

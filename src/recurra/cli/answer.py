@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from recurra.cli.flags import flag, switch, with_settings
 from recurra.config import Option, options
 from recurra.errors import ConfigError
 from recurra.results import counted
-from recurra.training.words import shown
+from recurra.training.words import as_json, shown
 
 AsJson = Annotated[bool, switch("JSON instead, one object a line", name="--json")]
 
@@ -39,7 +38,7 @@ def evaluate_verb(folder: str | None) -> Callable[..., int]:
         from recurra import api
 
         result = api.load(run).evaluate(*data, **asked)
-        print(json.dumps(result.json(), ensure_ascii=False) if json_ else shown(str(result)))
+        print(as_json(result.json()) if json_ else shown(str(result)))
         return 0
 
     return with_settings(evaluate, _settings(folder, "Evaluating"))
@@ -83,8 +82,7 @@ def predict_verb(folder: str | None) -> Callable[..., int]:
             print(f"note: left out: {counted(read.blank, 'blank line')}.", file=sys.stderr)
         for answer in opened.predict(read.examples, **asked):
             if json_:
-                told = answer.json() if hasattr(answer, "json") else answer
-                print(json.dumps(told, ensure_ascii=False))
+                print(as_json(answer.json() if hasattr(answer, "json") else answer))
             else:
                 print(shown(str(answer)))
         return 0

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from recurra.task import InputForm
 
 
+# of a field's type: what JSON may hold for it, and that in words
+_JSON_KINDS: Mapping[type[Any], tuple[tuple[type[Any], ...], str]] = {
+    str: ((str,), "text"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+}
+
+
 class Given(NamedTuple):
     """Examples, and how many blank lines between them were left out."""
 
@@ -145,10 +153,10 @@ def _lines(
         if not json_lines:
             yield _example(kind, {names[0]: given}, here)
             continue
-        yield from_json(kind, _fields(given, called, here), here)
+        yield from_json(kind, _fields(kind, given, called, here), here)
 
 
-def _fields(line: str, called: Mapping[str, str], where: str) -> dict[str, Any]:
+def _fields(kind: type[Any], line: str, called: Mapping[str, str], where: str) -> dict[str, Any]:
     """The fields in a line of JSON; what else stands there is passed over, as in a table."""
     try:
         values = json.loads(line)
@@ -164,6 +172,12 @@ def _fields(line: str, called: Mapping[str, str], where: str) -> dict[str, Any]:
             f"{where} has no {missing[0]!r}: it must hold {', '.join(called.values())}; it has "
             f"{', '.join(values) or 'none'}."
         )
+    hints = get_type_hints(kind)
+    for name, column in called.items():
+        accepted, wanted = _JSON_KINDS[hints[name]]
+        if type(values[column]) not in accepted:
+            found = json_kind(values[column])
+            raise DataError(f"{where}: {column} must be {wanted}, not {found}.")
     return {name: values[column] for name, column in called.items()}
 
 

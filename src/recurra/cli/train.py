@@ -135,7 +135,7 @@ def _closing(run: Run) -> int:
         best = f"best on the held-out part, at step {outcome.best_step:,}"
         print(f"{best}: {words.figures(outcome.figures)}")
     if outcome.evaluation is not None:
-        print(outcome.evaluation)
+        print(words.shown(str(outcome.evaluation)))
     if outcome.reason == "interrupted":
         print(f"stopped and saved in {run.folder}; to go on:\n  recurra resume {folder}")
         return INTERRUPTED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from recurra.errors import ConfigError, DataError
 from recurra.results import Sample, Score
 from recurra.runtime import LanguageModel, novelty, sampling, scoring
 from recurra.runtime import report as reporting
-from recurra.training.words import harmless, shown
+from recurra.training.words import as_json, harmless, shown
 
 Report: TypeAlias = reporting.SampleReport | novelty.NoveltyReport
 Folder = Annotated[str, flag("the run folder of a language model")]
@@ -91,7 +90,7 @@ def sample(
         samples = found[:count]
     for number, one in enumerate(samples, start=1):
         if json_:
-            print(json.dumps(one.json(), ensure_ascii=False))
+            print(as_json(one.json()))
             continue
         if count > 1 and model.stop is None:
             print(f"--- {number} of {len(samples)}, {one.nats:.1f} nats")
@@ -100,7 +99,7 @@ def sample(
     _say_notes(samples)
     if measure is not None:
         measured = measure(samples)
-        print(json.dumps({"report": measured.json()}) if json_ else f"---\n{measured}")
+        print(as_json({"report": measured.json()}) if json_ else f"---\n{measured}")
     return 0
 
 
@@ -126,12 +125,12 @@ def score(
     scores.sort(key=lambda one: one.nats_per_token)
     if json_:
         for one in scores:
-            print(json.dumps(one.json(), ensure_ascii=False))
+            print(as_json(one.json()))
         return 0
     if len(scores) > 1:
         print("likeliest first, by nats a token")
     for one in scores:
-        print(one)
+        print(shown(str(one)))
         if per_token:
             _print_tokens(one)
     ends = "" if model.stop is None else f"; its end {model.stop!r} is counted"

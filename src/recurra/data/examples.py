@@ -118,16 +118,22 @@ def from_rows(path: Path, columns: Columns) -> Examples:
 def class_names(paths: Sequence[Path], known: Collection[str] = ()) -> list[str]:
     """The label of each file of a file a class: its name without the ending.
 
-    Where two files share that name, or the endings are `known` labels, the ending is the label
-    (rt-polarity.neg, rt-polarity.pos).
+    Where two files share that name the ending is the label (rt-polarity.neg, rt-polarity.pos).
+    Where labels are `known`, each file's is its name if that is one of them, else its ending if
+    that is; and several files may be of one class.
     """
     names = [path.stem for path in paths]
     endings = [path.suffix.removeprefix(".") or path.name for path in paths]
-    if len(set(names)) < len(names) or set(endings) <= set(known):
-        names = endings
-    if len(set(names)) < len(names):
-        raise DataError(f"{paths[0]} and others share a name: a class would have two files.")
-    return names
+    if known:
+        return [
+            ending if name not in known and ending in known else name
+            for name, ending in zip(names, endings, strict=True)
+        ]
+    shared = [path for path in paths if names.count(path.stem) > 1]
+    if shared and len(set(endings)) < len(endings):
+        one, other, *_ = (told(path) for path in shared if path.stem == shared[0].stem)
+        raise DataError(f"{one} and {other} share a name: a class would have two files.")
+    return endings if shared else names
 
 
 def from_class_files(

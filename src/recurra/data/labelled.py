@@ -23,8 +23,8 @@ def read(names: Sequence[str], columns: Columns, known: Collection[str] = ()) ->
 
     A folder with folders in it is a class a folder; any other stands for its files. Files whose
     rows do not bring their labels are a class a file; one such file alone is none, unless it is
-    called as one of the `known` labels. Raises DataError where something is missing, of two kinds
-    at once, or cannot be read.
+    called as one of the `known` labels, of which several may be one class. Raises DataError where
+    something is missing, of two kinds at once, or cannot be read.
     """
     paths: list[Path] = []
     parts: list[Examples] = []

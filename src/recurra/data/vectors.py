@@ -147,10 +147,10 @@ def _cut(path: Path, x: NDArray[Any], lengths: NDArray[Any]) -> list[NDArray[Any
         raise DataError(
             f"{path}, example {first + 1}: its length is {lengths[first]}, and must be 0 or more."
         )
-    if int(lengths.sum()) != len(x):
+    total = sum(lengths.tolist())  # of any size: NumPy's sum would go past its integers' end
+    if total != len(x):
         raise DataError(
-            f"{path}: lengths must add up to the {len(x):,} steps of x; they add up to "
-            f"{int(lengths.sum()):,}."
+            f"{path}: lengths must add up to the {len(x):,} steps of x; they add up to {total:,}."
         )
     return np.split(x, np.cumsum(lengths)[:-1]) if len(lengths) else []
 

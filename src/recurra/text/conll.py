@@ -1,7 +1,8 @@
 """Sentences, tagged or not, from column files: a word a line, a blank line between sentences.
 
-Two forms are read. CoNLL-U, known by its first row (in a .conllu file by any row): ten columns
-between tabs, comments from a #, lines of several words (1-2) and empty words (1.1) passed over.
+Two forms are read. CoNLL-U, known by its first row (in a .conllu file by any row, or by a number
+that the first begins with): ten columns between tabs, comments from a #, lines of several words
+(1-2) and empty words (1.1) passed over.
 CoNLL: any number of columns, between tabs where a line has one and else between blanks; a
 -DOCSTART- line begins a document and is no word. What tags mean is not known here.
 """
@@ -21,9 +22,11 @@ from recurra.text.reading import read_text
 T = TypeVar("T")
 
 UD_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+UD_ENDING = ".conllu"
 DOCUMENT = "-DOCSTART-"
 
 _UD_LINE = re.compile(r"\d+([-.]\d+)?\t([^\t]*\t){8}[^\t]*")
+_UD_START = re.compile(r"\d+([-.]\d+)?\t")
 
 
 class Sentence(NamedTuple):
@@ -78,9 +81,10 @@ def _rows(path: Path, encoding: str | None) -> tuple[Iterator[tuple[int, list[st
     """(each line's number and columns, none where a sentence ends; whether it is CoNLL-U)."""
     lines = read_text(path, encoding).split("\n")
     rows = (line.rstrip("\r") for line in lines if line.strip() and not line.startswith("#"))
-    universal = _UD_LINE.fullmatch(next(rows, "")) is not None
-    if path.suffix.lower() == ".conllu":  # a first row that is broken is to be told, too
-        universal = universal or any(_UD_LINE.fullmatch(row) for row in rows)
+    first = next(rows, "")
+    universal = _UD_LINE.fullmatch(first) is not None
+    if path.suffix.lower() == UD_ENDING:  # rows that are broken are to be told, too
+        universal = _UD_START.match(first) is not None or any(map(_UD_LINE.fullmatch, rows))
     if universal:
         return _ten(path, _universal_rows(lines)), True
     return _even(path, _plain_rows(lines)), False
@@ -121,11 +125,14 @@ def _plain_rows(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
 
 def _ten(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
     """The rows, each of the columns of CoNLL-U."""
+    advice = ""
+    if path.suffix.lower() == UD_ENDING:
+        advice = " Plain columns go into a file called .conll."
     for number, row in rows:
         if row and len(row) != len(UD_COLUMNS):
             raise DataError(
                 f"{told(path)}, line {number}: {counted(len(row), 'column')} between tabs, and "
-                f"CoNLL-U has {len(UD_COLUMNS)}."
+                f"CoNLL-U has {len(UD_COLUMNS)}.{advice}"
             )
         yield number, row
 

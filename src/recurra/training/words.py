@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import sys
@@ -27,6 +28,17 @@ def harmless(text: str) -> str:
 def shown(text: str) -> str:
     """What is printed of a text: nothing acts on a terminal; a pipe gets it exactly."""
     return harmless(text) if sys.stdout.isatty() else text
+
+
+def as_json(value: object) -> str:
+    """A value as one line of JSON, its characters as they are; on a terminal nothing in it acts.
+
+    JSON spells out the controls below the blank; those above are spelled out here, as in \\u009b.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    if not sys.stdout.isatty():
+        return text
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def loss(nats: float) -> str:

@@ -97,7 +97,7 @@ class Corpus:
             main, sources = Examples(texts, labels, places, ()), [source]
         given = {"valid": data.valid_file, "test": data.test_file}
         held_out = {
-            part: labelled.read([name], data.columns)
+            part: labelled.read([name], data.columns, set(main.labels))
             for part, name in given.items()
             if name is not None
         }
@@ -216,9 +216,9 @@ def _of_text(data: Data) -> tuple[str, ...]:
     usual = Data()
     of_text = ("tokens", "lowercase", "min_count", "max_vocab")
     given = [name for name in of_text if getattr(data, name) != getattr(usual, name)]
-    return (f"these are vectors: settings of text change nothing: {', '.join(given)}.",) * bool(
-        given
-    )
+    if not given:
+        return ()
+    return (f"these are vectors: settings of text change nothing: {', '.join(given)}.",)
 
 
 def _fit_tokenizer(train: Examples, data: Data, old: Tokenizer | None) -> Tokenizer:

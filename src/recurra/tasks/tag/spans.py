@@ -83,8 +83,12 @@ def strays(tags: Iterable[str]) -> set[str]:
 
 
 def repaired(tags: Sequence[str], scheme: str) -> tuple[list[str], list[int]]:
-    """The same spans by the scheme's rules, and the places whose tag that changed."""
-    right = encoded(spans(tags), len(tags), scheme)
+    """The same spans by the scheme's rules, and the places whose tag that changed.
+
+    A tag that is neither O nor of a span stays: no scheme has a rule for it.
+    """
+    made = encoded(spans(tags), len(tags), scheme)
+    right = [new if _is_of_spans(tag) else tag for tag, new in zip(tags, made, strict=True)]
     return right, [at for at, tag in enumerate(tags) if tag != right[at]]
 
 
