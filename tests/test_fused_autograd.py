@@ -198,9 +198,7 @@ def test_a_hook_that_gives_back_another_type_is_refused() -> None:
         lambda one: one, lambda one: one.float() if one.dtype is torch.int64 else one
     ):
         loss = ours.GRU(5, 7)(packed)[0].data.sum()
-    with pytest.raises(
-        ConfigError, match=r"here torch\.int64 on the CPU, but gave back"
-    ):
+    with pytest.raises(ConfigError, match=r"here torch\.int64 on the CPU, but gave back"):
         loss.backward()
 
 
