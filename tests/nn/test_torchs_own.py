@@ -109,10 +109,11 @@ def test_weights_of_other_sizes_are_refused_in_torch_s_words(
         ([2, 2, 1], torch.tensor([0]), torch.tensor([0])),  # of two sequences
         ([2, 2, 1], None, torch.tensor([1, 0])),
         ([2, 2, 1], torch.tensor([1, 1]), torch.tensor([1, 1])),
+        ([2, 2, 1], torch.tensor([1, 0]), torch.tensor([0, 1])),
         ([2, 2, 0], None, None),
         ([2, 2], None, None),  # of five rows
     ],
-    ids=["int32", "short", "one of two", "twice", "a step of none", "rows left"],
+    ids=["int32", "short", "one of two", "twice", "not the inverse", "a step of none", "rows left"],
 )
 def test_sequences_packed_by_hand_give_what_torch_gives(
     sizes_and_order: tuple[list[int], Tensor | None, Tensor | None],

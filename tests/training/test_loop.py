@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from recurra import store
 from recurra.errors import ConfigError, DivergedError, RunError
@@ -76,6 +77,21 @@ class Judged(Parity):
         if len(self.scores) == 3:  # the second of four: to be the best
             self.best = self.seen
         return Validation(self.scores.pop(0), {})
+
+
+class Changed(Judged):
+    """Its loss is what a function makes of it and of the number of the step."""
+
+    def __init__(self, change: Callable[[Tensor, int], Tensor], scores: list[float]) -> None:
+        super().__init__(scores)
+        self.change, self.turn = change, 0
+
+    def loss(
+        self, model: nn.Module, batch: Batch, carried: Any, generator: torch.Generator | None
+    ) -> Loss:
+        self.turn += 1
+        loss = super().loss(model, batch, carried, generator)
+        return Loss(self.change(loss.mean_nats, self.turn), loss.tokens)
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
@@ -167,22 +183,11 @@ def test_minutes_end_by_the_clock_and_earlier_sessions_count(tmp_path: Path) -> 
 
 
 def test_a_loss_that_is_not_a_number_stops_and_keeps_the_best_model(tmp_path: Path) -> None:
-    class Bad(Parity):
-        """Its loss turns to NaN at the 13th step."""
-
-        turn = 0
-
-        def loss(
-            self, model: nn.Module, batch: Batch, carried: Any, generator: torch.Generator | None
-        ) -> Loss:
-            self.turn += 1
-            loss = super().loss(model, batch, carried, generator)
-            return Loss(loss.mean_nats * (float("nan") if self.turn == 13 else 1.0), loss.tokens)
-
+    task = Changed(lambda nats, turn: nats * (float("nan") if turn == 13 else 1.0), [3.0, 1.0, 2.0])
     run = tmp_path / "run"
     message = r"loss became nan at step 13.*--learning-rate.*run holds the best model, of step 10"
     with pytest.raises(DivergedError, match=message) as caught:
-        fit(run, Config(training=SHORT), task=Bad())
+        fit(run, Config(training=SHORT), task=task)
     assert "\n" not in str(caught.value)
     assert store.read_header(run / store.MODEL).metadata["step"] == "10"
     assert np.isfinite(store.read_tensors(run / store.MODEL)["weight"]).all()
@@ -193,20 +198,9 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_best_model(tmp_path: Pa
 def test_a_training_loss_that_rises_with_the_held_out_one_is_noted_once(
     tmp_path: Path, times: float, notes: int
 ) -> None:
-    class Rising(Judged):
-        """Its loss changes by as much from step to step, whatever is learned."""
-
-        turn = 0
-
-        def loss(
-            self, model: nn.Module, batch: Batch, carried: Any, generator: torch.Generator | None
-        ) -> Loss:
-            self.turn += 1
-            loss = super().loss(model, batch, carried, generator)
-            return Loss(loss.mean_nats + times * self.turn, loss.tokens)
-
+    task = Changed(lambda nats, turn: nats + times * turn, [1.0, 2.0, 3.0, 4.0])
     diary = Diary()
-    fit(tmp_path / "run", Config(training=SHORT), task=Rising([1.0, 2.0, 3.0, 4.0]), watcher=diary)
+    fit(tmp_path / "run", Config(training=SHORT), task=task, watcher=diary)
     assert ["the training loss has risen" in note for note in diary.notes] == [True] * notes
 
 

@@ -18,7 +18,8 @@ from recurra.errors import RunError, WriteError
 from recurra.rng import Streams
 from recurra.task import Prepared, Task
 from recurra.training import card, curve, machine, records
-from recurra.training.session import Outcome, Session
+from recurra.training.outcome import Outcome
+from recurra.training.session import Session
 from recurra.training.settings import Training
 from recurra.training.signals import Interrupt
 from recurra.training.watch import Steady, Watcher

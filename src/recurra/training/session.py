@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -20,12 +18,13 @@ from torch import nn
 
 from recurra import rng, store
 from recurra.errors import ConfigError, DivergedError, RunError, ShapeError
-from recurra.results import Evaluation, counted
+from recurra.results import counted
 from recurra.rng import Streams
 from recurra.task import Prepared, Task
 from recurra.training import budget, guard, meters, optimizers, resume, schedules, step
 from recurra.training.ema import Average
 from recurra.training.events import Events, NoEvents, open_events
+from recurra.training.outcome import NOTHING_LEFT, OUTCOME, Outcome
 from recurra.training.precision import Precision
 from recurra.training.settings import Training
 from recurra.training.signals import Interrupt
@@ -34,28 +33,6 @@ from recurra.training.watch import Progress, Steady
 
 # What a model raises for a carried state that is another's.
 _MISFITS = (ShapeError, RuntimeError, AttributeError, LookupError, TypeError, ValueError)
-
-
-# Why a run that goes on ends again at once.
-NOTHING_LEFT = {
-    "budget": "this run is finished, its budget is spent",
-    "early stop": "this run is finished, early stopping ended it",
-}
-
-OUTCOME = ("reason", "steps", "tokens", "seconds", "best_step", "figures")  # its entries there
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How training ended."""
-
-    reason: str  # 'budget', 'early stop' or 'interrupted'
-    steps: int  # optimizer steps in all
-    tokens: int  # predictions trained on, in all
-    seconds: float  # of wall time, in all sessions
-    best_step: int  # the step of the weights in model.safetensors
-    figures: Mapping[str, float]  # of the best validation; empty where there was none
-    evaluation: Evaluation | None = None  # of the best weights, where the settings ask for it
 
 
 class Session:
