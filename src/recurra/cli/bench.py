@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from recurra.cli.flags import flag, switch
 from recurra.errors import ConfigError
+from recurra.training.words import as_json
 
 if TYPE_CHECKING:
     from recurra.bench.comparison import Row
@@ -59,7 +60,7 @@ def bench(
         seed=seed,
     )
     if json_:
-        print(json.dumps(found, ensure_ascii=False))
+        print(as_json(found))
     elif random is not None:
         _show_verdict(found["verdict"])
     if record is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import warnings
@@ -15,6 +14,7 @@ from recurra import __version__, kernels
 from recurra.cli.flags import switch
 from recurra.data.token_file import cache_folder
 from recurra.results import counted
+from recurra.training.words import as_json
 
 # what each optional package is for, and the extra that brings it
 EXTRAS = {
@@ -32,7 +32,7 @@ def doctor(
     """Shows versions, devices, threads, instruction sets and the path the recurrence takes."""
     found = examined()
     if json_:
-        print(json.dumps(found, ensure_ascii=False))
+        print(as_json(found))
         return 0
     for name, value in found.items():
         lines = value if isinstance(value, list) else [value]

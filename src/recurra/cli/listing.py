@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 from recurra import registry
 from recurra.cli.flags import flag, switch
 from recurra.errors import ConfigError, unknown
+from recurra.training.words import as_json
 
 LISTS = ("cells", "tasks")
 
@@ -25,7 +25,7 @@ def list_verb(
         raise ConfigError(unknown("list", what, LISTS))
     found = {name: registry.summary(what, name) for name in registry.names(what)}
     if json_:
-        print(json.dumps(found, ensure_ascii=False))
+        print(as_json(found))
         return 0
     width = max(map(len, found), default=0)
     for name, line in found.items():
