@@ -72,7 +72,7 @@ class Validation:
     """The figures of one validation; `score` chooses the best model, lower is better."""
 
     score: float
-    figures: Mapping[str, float]  # keys name unit and protocol: nats_per_token_stateful
+    figures: Mapping[str, float]  # keys name unit and protocol, as evaluate's do; not the part
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
     folder = str(tmp_path / "run")
     assert main(["train", "classify", "--out", folder, *SMALL]) == 0
     shown = capsys.readouterr().out
-    assert "accuracy_valid" in shown
+    assert "held out at step 20: accuracy " in shown
     assert "the label there: " in shown
     assert f"recurra predict {folder} TEXT" in shown
     return folder

@@ -104,6 +104,17 @@ def test_the_report_counts_what_predict_answers(words: Path, tmp_path: Path) -> 
             assert sum(found) == count
 
 
+def test_the_held_out_figures_of_training_are_those_that_evaluate_calls_by_their_names(
+    words: Path, tmp_path: Path
+) -> None:
+    run = recurra.train("classify", words, out=tmp_path / "run", steps=20, **SMALL)
+    assert run.outcome is not None
+    exact = run.evaluate(split="valid").figures
+    assert set(run.outcome.figures) == {"accuracy", "nats_per_example"}
+    for name, figure in run.outcome.figures.items():
+        assert exact[name] == pytest.approx(figure, rel=1e-12)  # the same network, the same batches
+
+
 def test_the_confusion_matrix_is_drawn_into_the_run_or_a_file(words: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
     run = recurra.train("classify", words, out=tmp_path / "run", steps=1, evaluate=True, **SMALL)

@@ -37,6 +37,16 @@ def test_the_built_in_sentences_are_learned_to_near_zero(tmp_path: Path, crf: bo
     assert figures["accuracy_unknown_words"] > 0.95
 
 
+def test_the_held_out_figures_of_training_are_those_that_evaluate_calls_by_their_names(
+    tmp_path: Path,
+) -> None:
+    run = recurra.train("tag", out=tmp_path / "run", steps=20, **SMALL, watcher=Quiet())
+    assert run.outcome is not None
+    exact = run.evaluate(split="valid").figures
+    assert set(run.outcome.figures) == {"accuracy", "span_f1"}
+    assert {name: exact[name] for name in run.outcome.figures} == run.outcome.figures
+
+
 def test_parts_of_speech_are_learned_by_heart(tmp_path: Path) -> None:
     data = written(tmp_path / "verbs.conll", VERBS * 8)
     run = recurra.train(

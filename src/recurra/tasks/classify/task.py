@@ -89,7 +89,7 @@ class ClassificationTask:
         weights = part.weights[classes].astype(np.float64)
         # the share that is wrong, weighted as the loss is; nats decide between equals
         score = float((weights * wrong).sum() / weights.sum()) + nats / (1 + nats) / len(classes)
-        figures = {"accuracy_valid": float(1 - wrong.mean()), "nats_per_example_valid": nats}
+        figures = {"accuracy": float(1 - wrong.mean()), "nats_per_example": nats}
         return Validation(score, figures)
 
     def illustrate(
