@@ -2,34 +2,86 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recurra.class_results import Label, class_report
+from recurra.errors import MissingExtraError
 
 LABELS = ("a", "b", "<c>", "d", "never")
 TRUTH = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 3])
 ANSWERS = np.array([0, 0, 1, 2, 1, 1, 0, 2, 2, 0])
 
 
-def test_precision_recall_and_f1_are_those_of_scikit_learn() -> None:
+def test_precision_recall_and_f1_are_those_worked_by_hand() -> None:
     found = class_report(LABELS, TRUTH, ANSWERS, nats=0.5, split="the test part").classes
-    # precision_recall_fscore_support of scikit-learn 1.9.1, zero_division=0
-    precision, recall = (0.5, 2 / 3, 2 / 3, 0, 0), (0.5, 2 / 3, 1, 0, 0)
-    f1, support = (0.5, 2 / 3, 0.8, 0, 0), (4, 3, 2, 1, 0)
-    rows = zip(found.values(), precision, recall, f1, support, strict=True)
-    for one, *expected in rows:
-        assert [one.precision, one.recall, one.f1, one.examples] == pytest.approx(expected)
+    expected = {  # right of the answers, right of the truths, 2 * right of both together
+        "a": (2 / 4, 2 / 4, 4 / 8, 4),
+        "b": (2 / 3, 2 / 3, 4 / 6, 3),
+        "<c>": (2 / 3, 2 / 2, 4 / 5, 2),
+        "d": (0, 0 / 1, 0 / 1, 1),  # never answered: nothing of nothing is 0
+        "never": (0, 0, 0, 0),
+    }
+    assert list(found) == list(expected)
+    for name, one in found.items():
+        got = (one.precision, one.recall, one.f1, one.examples)
+        assert got == pytest.approx(expected[name])
 
 
-def test_the_means_over_classes_leave_out_a_class_that_nobody_names_as_scikit_learn_does() -> None:
+def test_the_means_over_classes_leave_out_a_class_that_is_neither_true_nor_answered() -> None:
     figures = class_report(LABELS, TRUTH, ANSWERS, nats=0.5, split="the test part").figures
-    # precision_score, recall_score and f1_score of scikit-learn 1.9.1, average="macro"
-    assert figures["macro_precision"] == pytest.approx(0.45833333333333326)
-    assert figures["macro_recall"] == pytest.approx(0.5416666666666666)
-    assert figures["macro_f1"] == pytest.approx(0.49166666666666664)
+    assert figures["macro_precision"] == pytest.approx((2 / 4 + 2 / 3 + 2 / 3 + 0) / 4)
+    assert figures["macro_recall"] == pytest.approx((2 / 4 + 2 / 3 + 2 / 2 + 0) / 4)
+    assert figures["macro_f1"] == pytest.approx((4 / 8 + 4 / 6 + 4 / 5 + 0) / 4)
     assert figures["accuracy"] == pytest.approx(6 / 10)
     assert figures["accuracy_of_the_largest_class"] == pytest.approx(4 / 10)
+
+
+@settings(deadline=None)  # the library is imported in one of them
+@given(
+    st.integers(2, 6).flatmap(
+        lambda size: st.tuples(
+            st.just(size),
+            st.lists(st.tuples(*[st.integers(0, size - 1)] * 2), min_size=1, max_size=12),
+        )
+    )
+)
+def test_a_report_is_its_definitions(case: tuple[int, list[tuple[int, int]]]) -> None:
+    size, pairs = case
+    truth, answers = np.array(pairs).T
+    labels = [f"c{place}" for place in range(size)]
+    made = class_report(labels, truth, answers, nats=0.5, split="the test part")
+    counts = np.zeros((size, size))
+    for pair in pairs:
+        counts[pair] += 1
+    right, true, answered = np.diag(counts), counts.sum(1), counts.sum(0)
+    # where nothing is divided by nothing, right is 0 and so is 0 / 1
+    precision, recall = right / np.maximum(answered, 1), right / np.maximum(true, 1)
+    f1 = 2 * right / np.maximum(true + answered, 1)
+    there = true + answered > 0
+    np.testing.assert_array_equal(made.confusion, counts)
+    found = [(one.precision, one.recall, one.f1, one.examples) for one in made.classes.values()]
+    np.testing.assert_allclose(found, np.stack([precision, recall, f1, true], 1), rtol=1e-14)
+    expected = {
+        "accuracy": right.sum() / len(pairs),
+        "accuracy_of_the_largest_class": true.max() / len(pairs),
+        "macro_precision": precision[there].mean(),
+        "macro_recall": recall[there].mean(),
+        "macro_f1": f1[there].mean(),
+        "nats_per_example": 0.5,
+    }
+    assert made.figures == pytest.approx(expected, rel=1e-14)
+
+
+def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    message = r'the figures of a classifier need scikit-learn: pip install "recurra\[torch\]"'
+    with pytest.raises(MissingExtraError, match=message):
+        class_report(LABELS, TRUTH, ANSWERS, nats=0.5, split="the test part")
 
 
 def test_a_row_of_the_confusion_matrix_is_a_truth_and_a_column_an_answer() -> None:

@@ -1,7 +1,7 @@
 """Results about classes: the label of an input, and how often labels were right.
 
-The figures are four divisions over one table of counts, so they are computed here rather than by
-scikit-learn, which would weigh more than Recurra itself; a test holds them against its output.
+Not here: the arithmetic, which is scikit-learn's. It is imported when a report is made, so that
+training and predicting do without it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.errors import MissingExtraError
 from recurra.results import Evaluation
 
 SHOWN = 40  # classes up to which the confusion matrix is part of the text
@@ -78,11 +79,7 @@ class ClassReport(Evaluation):
     unit: str = "example"
     labels: tuple[str, ...]
     confusion: Counts  # [truth][answer]: examples
-
-    @property
-    def classes(self) -> dict[str, ClassFigures]:
-        """The figures of each class."""
-        return per_class(self.labels, np.array(self.confusion))
+    classes: Mapping[str, ClassFigures]  # by label, in the order of `labels`
 
     def json(self) -> dict[str, Any]:
         """The result as JSON values."""
@@ -145,40 +142,47 @@ def class_report(
 ) -> ClassReport:
     """The report of answers (N,) to examples whose classes are `truth` (N,), both places in labels.
 
-    nats: the mean −ln p of the truth. The share of the largest class stands beside the accuracy:
-    who always answers it is right that often.
+    labels: two or more, as every classifier has. nats: the mean −ln p of the truth. Beside the
+    accuracy stands the share of the largest class: who always answers it is right that often.
+    Raises MissingExtraError without scikit-learn.
     """
-    size = len(labels)
-    counts = np.bincount(truth * size + answers, minlength=size * size).reshape(size, size)
-    there = counts.sum(0) + counts.sum(1)  # a class that is neither true nor answered is left out
-    found = [one for one, n in zip(per_class(labels, counts).values(), there, strict=True) if n]
+    metrics = library()
+    places = np.arange(len(labels))
+    table = metrics.confusion_matrix(truth, answers, labels=places)
+    each = metrics.precision_recall_fscore_support(truth, answers, labels=places, zero_division=0)
+    # without `labels`, a class that is neither true nor answered is left out of the means
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        truth, answers, average="macro", zero_division=0
+    )
     figures: Mapping[str, float] = {
-        "accuracy": float((truth == answers).mean()),
-        "accuracy_of_the_largest_class": float(counts.sum(1).max() / len(truth)),
-        "macro_precision": float(np.mean([one.precision for one in found])),
-        "macro_recall": float(np.mean([one.recall for one in found])),
-        "macro_f1": float(np.mean([one.f1 for one in found])),
+        "accuracy": float(metrics.accuracy_score(truth, answers)),
+        "accuracy_of_the_largest_class": float(table.sum(1).max() / len(truth)),
+        "macro_precision": float(precision),
+        "macro_recall": float(recall),
+        "macro_f1": float(f1),
         "nats_per_example": nats,
     }
-    confusion = tuple(tuple(row) for row in counts.tolist())
+    classes = {
+        name: ClassFigures(float(precision), float(recall), float(f1), int(examples))
+        for name, precision, recall, f1, examples in zip(labels, *each, strict=True)
+    }
     return ClassReport(
-        figures, split, len(truth), tuple(notes), labels=tuple(labels), confusion=confusion
+        figures,
+        split,
+        len(truth),
+        tuple(notes),
+        labels=tuple(labels),
+        confusion=tuple(tuple(row) for row in table.tolist()),
+        classes=classes,
     )
 
 
-def per_class(labels: Sequence[str], counts: NDArray[np.int64]) -> dict[str, ClassFigures]:
-    """The figures of each class from counts[truth][answer]."""
-    right, truths, answers = np.diag(counts), counts.sum(1), counts.sum(0)
-    return {
-        name: ClassFigures(
-            _share(right[i], answers[i]),
-            _share(right[i], truths[i]),
-            _share(2 * right[i], answers[i] + truths[i]),
-            int(truths[i]),
-        )
-        for i, name in enumerate(labels)
-    }
-
-
-def _share(part: int, whole: int) -> float:
-    return float(part / whole) if whole else 0.0
+def library() -> Any:
+    """sklearn.metrics; MissingExtraError where it is not installed."""
+    try:
+        from sklearn import metrics
+    except ImportError:
+        raise MissingExtraError(
+            'the figures of a classifier need scikit-learn: pip install "recurra[torch]"'
+        ) from None
+    return metrics

@@ -75,6 +75,6 @@ def test_a_missing_extra_says_what_it_is_for_and_how_to_get_it(
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "version", missing)
-    assert doctor.examined()["extras"][2] == (
+    assert doctor.examined()["extras"][3] == (
         'tokenizers is missing (--tokens bpe): pip install "recurra[bpe]"'
     )

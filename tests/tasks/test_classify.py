@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,12 @@ import recurra
 from recurra import store
 from recurra.class_results import ClassReport, class_report
 from recurra.data import invented
-from recurra.errors import ConfigError, DataError
+from recurra.errors import ConfigError, DataError, MissingExtraError
 from recurra.rng import Streams
 from recurra.tasks import load
 from recurra.tasks.classify import picture
 from tests.tasks.small import CLASSIFY as SMALL
-from tests.training.sessions import Stops
+from tests.training.sessions import Diary, Stops
 
 
 def test_the_built_in_words_are_learned_to_near_zero(tmp_path: Path) -> None:
@@ -113,6 +115,25 @@ def test_the_held_out_figures_of_training_are_those_that_evaluate_calls_by_their
     assert set(run.outcome.figures) == {"accuracy", "nats_per_example"}
     for name, figure in run.outcome.figures.items():
         assert exact[name] == pytest.approx(figure, rel=1e-12)  # the same network, the same batches
+
+
+def test_training_and_predicting_need_no_scikit_learn_and_evaluating_says_so(
+    words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    diary, folder = Diary(), tmp_path / "run"
+    run = recurra.train(
+        "classify", words, out=folder, steps=2, evaluate=True, watcher=diary, **SMALL
+    )
+    needed = 'the figures of a classifier need scikit-learn: pip install "recurra[torch]"'
+    assert f"not evaluated: {needed}; then recurra evaluate {folder}" in diary.notes
+    assert run.outcome is not None
+    assert (run.outcome.reason, run.outcome.evaluation) == ("budget", None)
+    assert (folder / "README.md").exists()
+    assert len(run.predict(["makiro"])) == 1
+    words.unlink()  # reading it would be another error
+    with pytest.raises(MissingExtraError, match=re.escape(needed)):
+        run.evaluate()
 
 
 def test_the_confusion_matrix_is_drawn_into_the_run_or_a_file(words: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from recurra.training.words import as_json
 EXTRAS = {
     "torch": ("training and evaluation", "torch"),
     "matplotlib": ("the loss curve of a run", "torch"),
+    "scikit-learn": ("the figures of a classifier", "torch"),
     "tokenizers": ("--tokens bpe", "bpe"),
     "tensorboard": ("--tensorboard", "tensorboard"),
     "pillow": ("folders of pictures as data", "images"),

@@ -14,7 +14,7 @@ from torch import nn
 
 from recurra import store
 from recurra.config import from_json
-from recurra.errors import RunError, WriteError
+from recurra.errors import MissingExtraError, RunError, WriteError
 from recurra.rng import Streams
 from recurra.task import Prepared, Task
 from recurra.training import card, curve, machine, records
@@ -66,7 +66,7 @@ def train(
             store.write_record(folder, record)  # its budget may be new
         outcome = session.run(folder, interrupt)
         if prepared.config.training.evaluate and outcome.reason != "interrupted":
-            outcome = _evaluated(task, folder, outcome)
+            outcome = _evaluated(task, folder, outcome, steady)
         found = records.read(folder, steady)
         card.write(folder, record, task, model, found)
         curve.write(folder, found, task.unit, steady)
@@ -92,9 +92,17 @@ def _note_lost_weights(folder: Path, watcher: Steady) -> None:
         watcher.note(f"{error} It is written again, from {store.RESUME}.")
 
 
-def _evaluated(task: Task, folder: Path, outcome: Outcome) -> Outcome:
-    """The outcome with the exact figures of the weights that were kept, which go to the metrics."""
-    exact = task.evaluate(folder, (), task.Evaluating())
+def _evaluated(task: Task, folder: Path, outcome: Outcome, watcher: Watcher) -> Outcome:
+    """The outcome with the exact figures of the weights that were kept, which go to the metrics.
+
+    What was trained stays finished where a library for them is missing: a note says which.
+    """
+    try:
+        exact = task.evaluate(folder, (), task.Evaluating())
+    except MissingExtraError as error:
+        later = f"recurra evaluate {quote(str(folder))}"
+        watcher.note(f"not evaluated: {error}; then {later}")
+        return outcome
     about = {"split": exact.split, "tokens": exact.tokens, "unit": exact.unit}
     figures = {"step": outcome.best_step, **about, "figures": dict(exact.figures)}
     store.append_metrics(folder, {"kind": "evaluation", **figures})

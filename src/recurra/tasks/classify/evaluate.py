@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra import store
+from recurra import class_results, store
 from recurra.class_results import ClassReport, class_report
 from recurra.data import labelled
 from recurra.data.examples import Examples, join
@@ -28,10 +28,11 @@ def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> ClassRepo
 
     With `files`, on all of their examples; the picture in the run stays that of its own parts.
     Every example is read once. Raises DataError where that part does not exist and for a label that
-    training never saw.
+    training never saw, MissingExtraError without scikit-learn.
     """
+    class_results.library()  # now, as the picture's place: the answers may take long
     if asked.picture is not None:
-        picture.require_place(asked.picture)  # now: the figures may take long
+        picture.require_place(asked.picture)
     classifier = Classifier.open(folder)
     examples, split, notes = _examples(folder, classifier, files, asked)
     assets, data = classifier.assets, classifier.config.data
