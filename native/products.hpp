@@ -26,20 +26,6 @@ struct Block {
     Index count = 0;
 };
 
-template <int N>
-struct Constant {
-    constexpr operator int() const { return N; }
-};
-
-// Calls with(constant) for the constant from 1 to N that equals n.
-template <int N, class With>
-inline void as_constant(int n, With&& with) {
-    if constexpr (N > 0) {
-        if (n == N) return with(Constant<N>{});
-        as_constant<N - 1>(n, with);
-    }
-}
-
 // to[r] (+)= starts + Σ_k rows[r][k] * panel[k], `left` columns or as many as the panel has.
 // Meanwhile it fetches `step` numbers from `next` on for each k: the rows after these, where they
 // lie behind them.

@@ -24,6 +24,20 @@ struct Panels {
     const float* panel(Index j) const { return data + j * stride(); }
 };
 
+template <int N>
+struct Constant {
+    constexpr operator int() const { return N; }
+};
+
+// Calls with(constant) for the constant from 1 to N that equals n.
+template <int N, class With>
+inline void as_constant(int n, With&& with) {
+    if constexpr (N > 0) {
+        if (n == N) return with(Constant<N>{});
+        as_constant<N - 1>(n, with);
+    }
+}
+
 // As many rows as leave registers for the C weights and the value of h: 32 registers where there
 // are 16 or on arm64's 4 lanes, 16 otherwise.
 #if defined(__AVX512F__) || defined(__aarch64__)
@@ -108,26 +122,6 @@ __attribute__((noinline)) void product_pair(const float* row, Index depth, const
     for (int c = 0; c < D; ++c) store(sums + (C + c) * lanes, b[c]);
 }
 
-template <int C, int D>
-inline void product_pair_of(int width, const float* row, Index depth, const float* one,
-                            const float* other, const float* const* starts, float* sums) {
-    if constexpr (D > 0) {
-        if (width == D) return product_pair<C, D>(row, depth, one, other, starts, sums);
-        product_pair_of<C, D - 1>(width, row, depth, one, other, starts, sums);
-    }
-}
-
-// Up to R rows, a panel up to C wide.
-template <int R, int C>
-inline void product_of(int count, int width, const float* const* rows, Index depth,
-                       const float* panel, const float* starts, float* sums) {
-    if constexpr (R > 0 && C > 0) {
-        if (width < C) return product_of<R, C - 1>(count, width, rows, depth, panel, starts, sums);
-        if (count == R) return product<R, C>(rows, depth, panel, starts, sums);
-        product_of<R - 1, C>(count, width, rows, depth, panel, starts, sums);
-    }
-}
-
 // What the weights are multiplied with: for each row the address of `depth` values, and of
 // `depth2` more that continue them elsewhere. They meet the panel's k from `first` on; where that
 // is not 0 the sums start from zero.
@@ -158,13 +152,14 @@ inline void sweep(const Panels& w, Index first, Index last, Index rows, const Op
         if (rows == 1 && j + 1 < last) {
             const float* both[] = {panel, w.panel(j + 1)};
             const float* starts[] = {a.first ? no_starts : both[0], a.first ? no_starts : both[1]};
-            const int width = w.width_of(j + 1);
-            const Index mine = C * lanes, other = width * lanes;
-            product_pair_of<C, C>(width, a.rows[0], a.depth, both[0] + skipped * mine,
-                                  both[1] + skipped * other, starts, sums);
-            if (a.depth2)
-                product_pair_of<C, C>(width, a.rows2[0], a.depth2, both[0] + second * mine,
-                                      both[1] + second * other, nullptr, sums);
+            as_constant<C>(w.width_of(j + 1), [&](auto next) {
+                constexpr Index mine = C * lanes, other = next * lanes;
+                product_pair<C, next>(a.rows[0], a.depth, both[0] + skipped * mine,
+                                      both[1] + skipped * other, starts, sums);
+                if (a.depth2)
+                    product_pair<C, next>(a.rows2[0], a.depth2, both[0] + second * mine,
+                                          both[1] + second * other, nullptr, sums);
+            });
             finish(0, 1, j, sums);
             finish(0, 1, ++j, sums + C * lanes);
             continue;
@@ -176,11 +171,15 @@ inline void sweep(const Panels& w, Index first, Index last, Index rows, const Op
             const Index from = rows * block / blocks, to = rows * (block + 1) / blocks;
             const int count = (int)(to - from);
             ahead(from, count, j);
-            product_of<most, C>(count, width, a.rows + from, a.depth, panel + skipped * size,
-                                a.first ? no_starts : panel, sums);
-            if (a.depth2)
-                product_of<most, C>(count, width, a.rows2 + from, a.depth2, panel + second * size,
-                                    nullptr, sums);
+            as_constant<C>(width, [&](auto wide) {
+                as_constant<most>(count, [&](auto high) {
+                    product<high, wide>(a.rows + from, a.depth, panel + skipped * size,
+                                        a.first ? no_starts : panel, sums);
+                    if (a.depth2)
+                        product<high, wide>(a.rows2 + from, a.depth2, panel + second * size,
+                                            nullptr, sums);
+                });
+            });
             finish(from, count, j, sums);
         }
     }
