@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 import recurra
-from recurra.bench import memory
 from recurra.bench.comparison import GEMM_SIZE, Case, Row, gemm_gflop_per_second, measured
 from recurra.bench.verdict import verdict
 from recurra.config import require
@@ -53,8 +52,7 @@ def run(
     seconds: of timing for each row, checks and warm-up not counted; None: SECONDS, for random
     shapes RANDOM_SECONDS. threads: torch's, put back afterwards; None: as they are, one
     for sampling and textbook. only: rows whose name has this in it. random: of `layers`, so many
-    random shapes instead of its own; seed: which, 0 if None. Freed memory stays with the process
-    from then on.
+    random shapes instead of its own; seed: which, 0 if None.
 
     Raises ConfigError for what cannot be, DisagreementError where two programs compute different
     things.
@@ -67,13 +65,7 @@ def run(
         threads = 1
     rows: list[Row] = []
     with torch_threads(threads):
-        kept = memory.kept()
-        record = {
-            "bench": what,
-            "seconds_per_row": seconds,
-            "freed_memory_kept": kept,
-            **_surroundings(),
-        }
+        record = {"bench": what, "seconds_per_row": seconds, **_surroundings()}
         watcher.surroundings(record)
         for number, case in enumerate(chosen, 1):
             watcher.begun(number, len(chosen), case.name)
