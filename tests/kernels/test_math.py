@@ -88,7 +88,7 @@ def test_tanh_keeps_the_sign_of_zero_and_never_leaves_minus_one_to_one() -> None
 
 
 def test_a_denormal_number_counts_as_zero_of_its_sign() -> None:
-    tiny = np.finfo(np.float32).tiny
+    tiny = float(np.finfo(np.float32).tiny)
     found = kernels.tanh(array(tiny, tiny / 2, -tiny / 2))
     np.testing.assert_array_equal(found, array(tiny, 0, 0))
     assert np.signbit(found).tolist() == [False, False, True]
