@@ -103,6 +103,15 @@ def test_a_report_shows_figures_classes_and_counts() -> None:
     assert "&lt;c&gt;" in made._repr_html_()
 
 
+def test_columns_of_labels_as_short_as_the_counts_are_called_by_them() -> None:
+    # numbered from 1 the answer "1" would be read in the column of "0"
+    truth, answers = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
+    made = class_report(["0", "1"], truth, answers, nats=0.5, split="the test part")
+    assert str(made).splitlines()[-3:] == ["        0 1", "  0     1 1", "  1     . 2"]
+    longer = class_report(["0", "10"], truth, answers, nats=0.5, split="the test part")
+    assert str(longer).splitlines()[-3:] == ["          1 2", "  1 0     1 1", "  2 10    . 2"]
+
+
 def test_a_label_shows_itself_with_the_runners_up() -> None:
     label = Label("ka<b>", (("Tavi", 0.75), ("Olem", 0.25)))
     assert (label.label, label.probability) == ("Tavi", 0.75)

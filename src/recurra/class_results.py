@@ -103,18 +103,29 @@ class ClassReport(Evaluation):
         return "\n".join([super().__str__(), "", *lines, "", *table])
 
     def _table(self, width: int) -> list[str]:
-        """The confusion matrix: a row a truth, a column an answer, numbered as the rows are."""
-        numbers = range(1, len(self.labels) + 1)
-        cell = max(len(f"{max(max(row) for row in self.confusion)}"), len(str(len(numbers)))) + 1
-        head = "".join(f"{number:>{cell}}" for number in numbers)
-        indent = len(str(len(numbers)))
+        """The confusion matrix: a row a truth, a column an answer.
+
+        A column has its label where all are as short as the cells, and else the row's number:
+        numbers beside labels that are numbers, too, would be read as them.
+        """
+        numbers = [str(number) for number in range(1, len(self.labels) + 1)]
+        cell = max(len(f"{max(max(row) for row in self.confusion)}"), len(numbers[-1])) + 1
+        if max(len(name) for name in self.labels) < cell:
+            heads, names = list(self.labels), [f"{name:<{width}}" for name in self.labels]
+        else:
+            indent = len(numbers[-1])
+            heads = numbers
+            names = [
+                f"{number:>{indent}} {name:<{width}}"
+                for number, name in zip(numbers, self.labels, strict=True)
+            ]
         lines = [
             "  rows: the truth; columns: the answer",
-            f"  {'':<{width + indent + 1}}{head}",
+            "  " + " " * len(names[0]) + "".join(f"{head:>{cell}}" for head in heads),
         ]
-        for number, name, row in zip(numbers, self.labels, self.confusion, strict=True):
+        for name, row in zip(names, self.confusion, strict=True):
             counts = "".join(f"{count or '.':>{cell}}" for count in row)
-            lines.append(f"  {number:>{indent}} {name:<{width}}{counts}")
+            lines.append(f"  {name}{counts}")
         return lines
 
     def _repr_html_(self) -> str:

@@ -58,9 +58,10 @@ def test_without_kernels_one_line_says_why_and_another_which_path_is_taken(
 ) -> None:
     monkeypatch.setenv("RECURRA_KERNELS", "off")
     assert line_of("kernels", capsys).endswith("not used: RECURRA_KERNELS=off")
-    on_cuda, otherwise, _ = doctor.examined()["recurrence"]
+    on_cuda, otherwise, drop_ins, _ = doctor.examined()["recurrence"]
     assert on_cuda.endswith("cuDNN, through torch")
     assert otherwise == "all else: a loop of steps over torch's operations"
+    assert drop_ins == "recurra.nn: torch's own"
 
 
 def test_the_cells_that_go_to_cudnn_are_named() -> None:

@@ -87,6 +87,14 @@ def test_tanh_keeps_the_sign_of_zero_and_never_leaves_minus_one_to_one() -> None
     assert kernels.sigmoid(x).max() == 1
 
 
+def test_a_denormal_number_counts_as_zero_of_its_sign() -> None:
+    tiny = float(np.finfo(np.float32).tiny)
+    found = kernels.tanh(array(tiny, tiny / 2, -tiny / 2))
+    np.testing.assert_array_equal(found, array(tiny, 0, 0))
+    assert np.signbit(found).tolist() == [False, False, True]
+    np.testing.assert_array_equal(kernels.sigmoid(array(tiny / 2, -tiny / 2)), array(0.5, 0.5))
+
+
 def test_a_partial_vector_touches_nothing_beyond_its_end() -> None:
     for n in range(1, 40):
         x = np.linspace(-2, 2, n, dtype=np.float32)

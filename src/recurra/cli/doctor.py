@@ -71,7 +71,7 @@ def _recurrence() -> list[str]:
     sampling = "sampling and scoring: a loop of steps over NumPy's"
     cuda = "cuda, a cell that torch has (gru, irnn, lstm, relu_rnn, rnn): cuDNN, through torch"
     if kernels.why_missing() is not None:
-        return [cuda, f"all else: {reference}", sampling]
+        return [cuda, f"all else: {reference}", "recurra.nn: torch's own", sampling]
     native = "cpu, float32, a cell with a kernel and not a subclass of it: the native kernels"
     drop_ins = "recurra.nn: the same; torch's own for all else"
     drawn = (

@@ -15,7 +15,7 @@ def exp(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def tanh(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """tanh x within 3 ulp; NaN and the sign of zero stay."""
+    """tanh x within 3 ulp; NaN and the sign of zero stay. A denormal number counts as zero."""
     return _applied(1, x)
 
 
