@@ -135,7 +135,7 @@ inline Vec exp(Vec x) {
 // 1 / (1 + e^-x): at most 3 ulp for x >= -87, 0 or less than 2^-125 below; NaN stays NaN.
 inline Vec sigmoid(Vec x) { return reciprocal(1.0f + exp(-x)); }
 
-// tanh x: at most 3 ulp everywhere; NaN stays NaN, and the sign of zero stays.
+// tanh x: at most 3 ulp for normal numbers; NaN stays NaN, and the sign of zero stays.
 inline Vec tanh(Vec x) {
     const Ints sign = (Ints)x & INT32_MIN;
     const Vec magnitude = (Vec)((Ints)x & INT32_MAX);

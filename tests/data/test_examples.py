@@ -139,6 +139,15 @@ def test_what_is_wrong_with_a_file_is_said_with_its_line(
         from_rows(path, Columns())
 
 
+def test_only_rows_without_names_are_advised_to_describe_their_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("title,label\nx,y\n")
+    (tmp_path / "a.jsonl").write_text('{"title": "x", "label": "y"}\n')
+    with pytest.raises(DataError, match=r"--text-column, --label-column; or say .*--line"):
+        from_rows(tmp_path / "a.csv", Columns())
+    with pytest.raises(DataError, match=r"--text-column, --label-column\.$"):
+        from_rows(tmp_path / "a.jsonl", Columns())
+
+
 def test_a_column_that_is_not_wanted_may_stand_twice(tmp_path: Path) -> None:
     found = from_rows(written(tmp_path, "a.csv", "id,text,id,label\n1,a,2,x\n"), Columns())
     assert (found.inputs, found.labels) == (["a"], ["x"])

@@ -210,7 +210,7 @@ def table_rows(text: str, ending: str, shown: str) -> Iterator[tuple[list[str], 
 def _table(path: Path, text: str, columns: Columns) -> Iterator[Row]:
     rows = table_rows(text, path.suffix.lower(), told(path))
     header, _ = next(rows, ([], 0))
-    _require_columns(header, columns, told(path))
+    _require_columns(header, columns, told(path), takes_line=columns.takes_line)
     require_once(columns.needed, header, told(path))
     for row, number in rows:
         yield dict(zip(header, row, strict=True)) if row else None, number
@@ -254,18 +254,20 @@ def _json(line: str, columns: Columns, where: str) -> Mapping[str, Any]:
             f"{where} is {json_kind(row)}, and must be an object with "
             f"{' and '.join(columns.needed)}."
         )
-    _require_columns(list(row), columns, where)
+    _require_columns(list(row), columns, where, takes_line=False)
     return row
 
 
-def _require_columns(found: Sequence[str], columns: Columns, where: str) -> None:
+def _require_columns(
+    found: Sequence[str], columns: Columns, where: str, *, takes_line: bool
+) -> None:
     line = "; or say how a line without a header is written: --line '{text}\\t{label}'"
     for name in columns.needed:
         if name not in found:
             raise FlagError(
                 f"{where} has no column {name!r}. It has: {', '.join(found) or 'none'}."
                 f"{did_you_mean(name, found)}",
-                f"Name it: --text-column, --label-column{line if columns.takes_line else ''}.",
+                f"Name it: --text-column, --label-column{line if takes_line else ''}.",
             )
 
 
