@@ -1,7 +1,6 @@
 // A layer's two calls for Python, one direction or both. recurra.kernels and recurra.fused have
-// checked the arrays' types and layout. Checked here are the weights' shapes, since anybody may put
-// other tensors into a module, what backward finds again, and the numbers in lengths, batch_sizes,
-// order and ids.
+// checked the arrays' types and layout. Checked here are shapes, since anybody may put other tensors
+// into a module, and the numbers in lengths, batch_sizes, order and ids.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -27,6 +26,7 @@ struct Size {
         batch_first = from.number() != 0;
         reverse = from.number() != 0;
         directions = from.number();
+        stacked = from.number() != 0;
     }
 
     Cell cell;
@@ -36,6 +36,7 @@ struct Size {
     Index tokens;  // N
     bool batch_first, reverse;
     Index directions;
+    bool stacked;  // states are (D, B, H), else (B, H)
 
     // A state of the second direction stands behind that of the first.
     Index state(Index direction) const { return direction * B * H; }
@@ -47,7 +48,7 @@ struct Size {
     }
 };
 
-Index gates(Cell cell) {
+Index gates_of(Cell cell) {
     switch (cell) {
         case Cell::lstm: return 4;
         case Cell::gru:
@@ -64,9 +65,15 @@ T* behind(T* array, Index count) {
 // The arrays of a direction's weights, or of their gradients.
 template <class T>
 struct Weights {
-    explicit Weights(Reader& from)
-        : ih(from.array<T>()), hh(from.array<T>()), bias(from.array<T>()),
-          bias_hh(from.array<T>()), other(from.array<T>()) {}
+    Weights(Reader& from, const Size& size) {
+        const Index H = size.H, GH = gates_of(size.cell) * H;
+        const bool splits = size.cell == Cell::gru_reset_before;  // W_hn by itself
+        ih = from.array<T>("weight_ih", {GH, size.width});
+        hh = from.array<T>("weight_hh", {splits ? 2 * H : GH, H});
+        bias = from.array<T>("bias", {GH});
+        bias_hh = from.array<T>("bias_hh", {GH});
+        other = splits ? from.array<T>("weight_hn", {H, H}) : from.array<T>("bias_hn", {H});
+    }
 
     // Of gru, whose second bias from torch has it at its end; `other` is the cell's own.
     T* bias_hn(const Size& size) const {
@@ -79,80 +86,44 @@ struct Weights {
     T *ih, *hh, *bias, *bias_hh, *other;
 };
 
-// Where arrays stand in what forward leaves for backward.
-constexpr Py_ssize_t at_source = 4, at_h0 = 5, at_c0 = 6, at_weights = 7, of_a_direction = 5;
-
-nb::object item(nb::handle arrays, Py_ssize_t place) {
-    return checked(PySequence_GetItem(arrays.ptr(), place));
-}
-
-void check_weights(nb::handle arrays, const Size& size) {
-    const Index H = size.H, GH = gates(size.cell) * H;
-    const bool splits = size.cell == Cell::gru_reset_before;  // W_hn by itself
-    for (Py_ssize_t d = 0; d < size.directions; ++d) {
-        const auto of = [&](Py_ssize_t i) {
-            return item(arrays, at_weights + d * of_a_direction + i);
-        };
-        const nb::object ih = of(0);
-        if (ih.is_none() && size.width != GH)
+// What forward leaves for backward, in the order of recurra.fused: the same for both calls. The
+// shapes are asked for each time: hooks of torch or an assignment to `data` may have put others in
+// its place since.
+struct Left {
+    Left(nb::handle arrays, const Size& size) : from(arrays) {
+        const Index B = size.B, H = size.H, D = size.directions, GH = gates_of(size.cell) * H;
+        lengths = from.array<const Index>("lengths", {B});
+        batch_sizes = from.array<const Index>("batch_sizes", {size.T});
+        order = from.array<const Index>("the order", {B});
+        ids = from.array<const Index>("ids", {size.T, B});
+        source = ids ? from.array<const float>("the table", {size.rows, size.width})
+                     : rows<const float>("the input", size, size.width);
+        h0 = state("h0", size);
+        c0 = state("c0", size);
+        for (Index d = 0; d < D; ++d) weights.emplace_back(from, size);
+        if (!weights[0].ih && size.width != GH)
             throw std::invalid_argument("x_gates must have " + std::to_string(GH) +
                                         " numbers a row but have " + std::to_string(size.width) +
                                         ".");
-        check_shape(ih, "weight_ih", {GH, size.width});
-        check_shape(of(1), "weight_hh", {splits ? 2 * H : GH, H});
-        check_shape(of(2), "bias", {GH});
-        check_shape(of(3), "bias_hh", {GH});
-        if (splits) check_shape(of(4), "weight_hn", {H, H});
-        else check_shape(of(4), "bias_hn", {H});
-    }
-}
-
-// All else, which hooks of torch or an assignment to `data` may have changed since forward.
-void check_saved(nb::handle arrays, const Size& size) {
-    const Index D = size.directions, H = size.H, GH = gates(size.cell) * H;
-    const bool packed = !item(arrays, 1).is_none();
-    check_shape(item(arrays, 0), "lengths", {size.B});
-    check_shape(item(arrays, 1), "batch_sizes", {size.T});
-    check_shape(item(arrays, 2), "the order", {size.B});
-    check_shape(item(arrays, 3), "ids", {size.T, size.B});
-    const auto check_rows = [&](Py_ssize_t place, const char* name, Index width) {
-        const nb::object array = item(arrays, place);
-        if (packed) check_shape(array, name, {size.tokens, width});
-        else if (size.batch_first) check_shape(array, name, {size.B, size.T, width});
-        else check_shape(array, name, {size.T, size.B, width});
-    };
-    check_rows(at_source, "the input", size.width);
-    const std::pair<Py_ssize_t, const char*> fields[] = {{at_h0, "h0"}, {at_c0, "c0"}};
-    for (const auto& [place, name] : fields) {
-        const nb::object state = item(arrays, place);
-        if (D > 1 || !has_shape(state, {size.B, H})) check_shape(state, name, {D, size.B, H});
-    }
-    const Py_ssize_t at_gates = at_weights + D * of_a_direction;
-    for (Py_ssize_t d = 0; d < D; ++d) {
-        check_shape(item(arrays, at_gates + d), "the gates", {size.tokens, GH});
-        check_shape(item(arrays, at_gates + D + d), "what is left of a step", {size.tokens, H});
-    }
-    check_rows(at_gates + 2 * D, "the output", D * H);
-}
-
-// What forward leaves for backward, in the order of recurra.fused: the same for both calls.
-struct Left {
-    Left(nb::handle arrays, const Size& size) {
-        check_weights(arrays, size);
-        Reader from(arrays);
-        lengths = from.array<const Index>();
-        batch_sizes = from.array<const Index>();
-        order = from.array<const Index>();
-        ids = from.array<const Index>();
-        source = from.array<const float>();
-        h0 = from.array<const float>();
-        c0 = from.array<const float>();
-        for (Index d = 0; d < size.directions; ++d) weights.emplace_back(from);
-        for (Index d = 0; d < size.directions; ++d) gates.push_back(from.array<float>());
-        for (Index d = 0; d < size.directions; ++d) extra.push_back(from.array<float>());
-        outputs = from.array<float>();
+        for (Index d = 0; d < D; ++d)
+            gates.push_back(from.array<float>("the gates", {size.tokens, GH}));
+        for (Index d = 0; d < D; ++d)
+            extra.push_back(from.array<float>("what is left of a step", {size.tokens, H}));
+        outputs = rows<float>("the output", size, D * H);
     }
 
+    template <class T>
+    T* rows(const char* name, const Size& size, Index width) {
+        if (batch_sizes) return from.array<T>(name, {size.tokens, width});
+        if (size.batch_first) return from.array<T>(name, {size.B, size.T, width});
+        return from.array<T>(name, {size.T, size.B, width});
+    }
+    const float* state(const char* name, const Size& size) {
+        if (size.stacked) return from.array<const float>(name, {size.directions, size.B, size.H});
+        return from.array<const float>(name, {size.B, size.H});
+    }
+
+    Reader from;
     const Index *lengths, *batch_sizes, *order, *ids;
     const float *source, *h0, *c0;
     std::vector<Weights<const float>> weights;
@@ -250,7 +221,6 @@ void forward(nb::handle numbers, nb::handle arrays, nb::handle final, int thread
 void backward(nb::handle numbers, nb::handle arrays, nb::handle above, nb::handle final,
               nb::handle found, nb::handle inputs, int threads) {
     const Size size(numbers);
-    check_saved(arrays, size);
     const Left left(arrays, size);
     Reader from_above(above), fields(final), to_found(found), to_inputs(inputs);
     const float* d_outputs = from_above.array<const float>();
@@ -263,7 +233,7 @@ void backward(nb::handle numbers, nb::handle arrays, nb::handle above, nb::handl
     float* d_c0 = to_found.array<float>();
     std::vector<Backward> jobs;
     for (Index d = 0; d < size.directions; ++d) {
-        const Weights<float> weights(to_found);
+        const Weights<float> weights(to_found, size);
         Backward to{shape_of(size, left, d, threads)};
         to.gates = left.gates[d];
         to.extra = left.extra[d];

@@ -177,6 +177,7 @@ std::vector<std::string> available() {
 
 NB_MODULE(_native, module) {
     nb::set_leak_warnings(false);  // at interpreter exit other modules may still hold functions
+    bind_tensor(module);
     bind_layer(module);
     module.def("apply", apply);
     module.def("nats", nats);

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
-from torch.nn import Parameter
 
 from recurra import kernels
 from recurra.cells import Cell, Weights
@@ -31,7 +30,7 @@ __all__ = [
     "takes",
 ]
 
-PLAIN = (Tensor, Parameter)
+kernels.know_torch(torch)
 
 
 def takes(cell: Cell[Any], *tensors: Tensor | None) -> bool:
@@ -50,26 +49,14 @@ def readable(*tensors: Tensor | None) -> bool:
     see every operation: autocast, a function transform, a dispatch mode, tracing, forward-mode
     differentiation.
     """
-    if kernels.why_missing() is not None:
-        return False
-    try:
-        for one in tensors:
-            if one is not None and not (
-                type(one) in PLAIN
-                and one.dtype is torch.float32
-                and one.is_cpu
-                and one.data_ptr()
-                and not one.is_neg()  # else the sign stands elsewhere
-            ):
-                return False
-    except RuntimeError:  # no memory of its own: sparse, oneDNN's, a function transform's leavings
-        return False
-    return not (
-        torch.is_autocast_enabled("cpu")
-        or torch._C._are_functorch_transforms_active()
-        or torch._C._len_torch_dispatch_stack()
-        or torch._C._get_tracing_state()
-        or forward_ad._current_level >= 0
+    return (
+        kernels.why_missing() is None
+        and kernels.all_plain(*tensors)
+        and not torch.is_autocast_enabled("cpu")
+        and not torch._C._are_functorch_transforms_active()
+        and not torch._C._len_torch_dispatch_stack()
+        and not torch._C._get_tracing_state()
+        and forward_ad._current_level < 0
     )
 
 

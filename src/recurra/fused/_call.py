@@ -54,4 +54,5 @@ def size_of(call: Call, source: Tensor) -> LayerSize:
         call.batch_first,
         call.reverse,
         call.directions,
+        call.stacked,
     )

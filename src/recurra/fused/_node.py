@@ -13,14 +13,12 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from recurra import kernels
 from recurra.errors import ConfigError
 from recurra.fused._backward import gradients
 from recurra.fused._call import BEFORE, IDS, SOURCE, Call
 from recurra.fused._forward import forward
 from recurra.fused._memory import spare
-
-# Of what is saved, by its place: indices stand before the source.
-KINDS = (torch.int64,) * SOURCE + (torch.float32,) * 40
 
 
 def run(call: Call, *tensors: Tensor | None) -> tuple[Tensor, ...]:
@@ -66,12 +64,9 @@ class _Sequence(Function):
             saved = ctx.saved_tensors
         except RuntimeError as error:
             raise _advised(error) from None
-        left: Sequence[Tensor | None] = [
-            one
-            if one is None or (one.dtype is kind and one.is_cpu and one.is_contiguous())
-            else _as_saved(one, kind)
-            for one, kind in zip(saved, KINDS, strict=False)
-        ]
+        left: Sequence[Tensor | None] = saved
+        if not kernels.all_in_place(saved, SOURCE):
+            left = [_as_saved(one, place) for place, one in enumerate(saved)]
         own = []
         if call.kind.keeps_gates:
             kept = _kept(call, left)
@@ -118,8 +113,11 @@ def _in_memory(*tensors: Tensor | None) -> bool:
     return True
 
 
-def _as_saved(unpacked: Tensor, kind: torch.dtype) -> Tensor:
+def _as_saved(unpacked: Tensor | None, place: int) -> Tensor | None:
     """What a hook gave back, in the layout that the native call reads."""
+    kind = torch.int64 if place < SOURCE else torch.float32
+    if unpacked is None:
+        return None
     if unpacked.dtype is not kind or not unpacked.is_cpu:
         raise ConfigError(
             f"hooks for saved tensors must give back what they took, here {kind} on the CPU, "

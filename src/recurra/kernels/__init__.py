@@ -18,6 +18,7 @@ from recurra.kernels._network import NetworkArrays, NetworkSize, network_room, r
 from recurra.kernels._sampler import Sampler
 from recurra.kernels._sequence import backward, forward
 from recurra.kernels._step import NOT_COUNTED, nats, sum_rows
+from recurra.kernels._tensors import all_in_place, all_plain, know_torch
 from recurra.kernels._update import RULES, update
 
 __all__ = [
@@ -30,11 +31,14 @@ __all__ = [
     "NetworkArrays",
     "NetworkSize",
     "Sampler",
+    "all_in_place",
+    "all_plain",
     "backward",
     "exp",
     "forward",
     "instruction_sets",
     "kind",
+    "know_torch",
     "names",
     "nats",
     "network_room",

@@ -30,6 +30,7 @@ class LayerSize(NamedTuple):
     batch_first: bool
     reverse: bool  # the first direction; a second one always is
     directions: int
+    stacked: bool  # states are (D, B, H), not (B, H)
 
 
 def run_forward(

@@ -126,6 +126,7 @@ def _size(it: Kind, outputs: Array, reverse: bool, rows: int = 0) -> LayerSize:
         batch_first=False,
         reverse=reverse,
         directions=1,
+        stacked=False,
     )
 
 
