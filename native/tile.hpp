@@ -46,18 +46,28 @@ template <int C> inline constexpr int most_rows = C == 4 ? 6 : 8;
 template <int C> inline constexpr int most_rows = C == 4 ? 3 : C == 3 ? 4 : 6;
 #endif
 
-// acc[r][c] += Σ_k of(r, k) * panel[k][c]. Unrolled by pragma, or the sums would not stay in
-// registers; the panel streams from the second cache, fetched eight k ahead.
-template <int R, int C, class Of>
-__attribute__((always_inline)) inline void add_terms(Vec (&acc)[R][C], Index depth,
-                                                     const float* panel, Of&& of) {
-    for (Index k = 0; k < depth; ++k, panel += C * lanes) {
-        Vec w[C];
+// For each k a panel's C vectors: it streams from the second cache, fetched eight k ahead.
+template <int C>
+struct OfPanel {
+    const float* panel;
+    __attribute__((always_inline)) void operator()(Index k, Vec (&w)[C]) const {
+        const float* at = panel + k * C * lanes;
 #pragma GCC unroll 16
         for (int c = 0; c < C; ++c) {
-            if (c * lanes % 16 == 0) __builtin_prefetch(panel + (C * 8 + c) * lanes);
-            w[c] = load(panel + c * lanes);
+            if (c * lanes % 16 == 0) __builtin_prefetch(at + (C * 8 + c) * lanes);
+            w[c] = load(at + c * lanes);
         }
+    }
+};
+
+// acc[r][c] += Σ_k of(r, k) * w[c], where weights(k, w) gives those. Unrolled by pragma, or the
+// sums would not stay in registers.
+template <int R, int C, class Weights, class Of>
+__attribute__((always_inline)) inline void add_terms(Vec (&acc)[R][C], Index depth,
+                                                     Weights&& weights, Of&& of) {
+    for (Index k = 0; k < depth; ++k) {
+        Vec w[C];
+        weights(k, w);
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
             const Vec value = splat(of(r, k));
@@ -99,7 +109,7 @@ __attribute__((noinline)) void product(const float* const* rows, Index depth, co
         for (int c = 0; c < C; ++c)
             acc[r][c] = starts ? load(starts + c * lanes) : load(sums + (r * C + c) * lanes);
     }
-    add_terms(acc, depth, panel, [&](int r, Index k) { return row[r][k]; });
+    add_terms(acc, depth, OfPanel<C>{panel}, [&](int r, Index k) { return row[r][k]; });
     put(acc, false, lanes, [&](int r) { return sums + r * C * lanes; });
 }
 
