@@ -174,7 +174,7 @@ def test_weights_of_another_shape_are_refused_before_they_are_read() -> None:
     [
         ((400, 20, 4), r"the input must have the shape \(400, 20, 4\)"),
         ((400, 20, 6), r"the output must have the shape \(400, 20, 6\)"),
-        ((20, 6), r"h0 must have the shape \(1, 20, 6\)"),
+        ((20, 6), r"h0 must have the shape \(20, 6\)"),
         ((18, 4), r"weight_ih must have the shape \(18, 4\)"),
         ((8000, 18), r"the gates must have the shape \(8000, 18\)"),
     ],

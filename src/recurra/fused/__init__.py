@@ -30,7 +30,7 @@ __all__ = [
     "takes",
 ]
 
-kernels.know_torch(torch)
+kernels.know_torch(torch)  # before any native call has a tensor
 
 
 def takes(cell: Cell[Any], *tensors: Tensor | None) -> bool:
