@@ -31,8 +31,8 @@ struct Size {
 
     Cell cell;
     Index T, B, H;
-    Index width;   // of a row of the source: I, or G·H
-    Index rows;    // of the source where that is a table
+    Index width;   // of a row of what is read: I of x, or G·H of x_gates
+    Index rows;    // of that where it is a table
     Index tokens;  // N
     bool batch_first, reverse;
     Index directions;
@@ -61,7 +61,8 @@ T* behind(T* array, Index count) {
     return array ? array + count : nullptr;
 }
 
-// The arrays of a direction's weights, or of their gradients.
+// The arrays of a direction's weights, or of their gradients. Where the source is null `ih` is that
+// direction's x_gates instead, and null going back: their gradient stands where gates stood.
 template <class T>
 struct Weights {
     explicit Weights(Reader& from)
@@ -80,7 +81,8 @@ struct Weights {
 };
 
 // Where arrays stand in what forward leaves for backward.
-constexpr Py_ssize_t at_source = 4, at_h0 = 5, at_c0 = 6, at_weights = 7, of_a_direction = 5;
+constexpr Py_ssize_t at_ids = 3, at_source = 4, at_h0 = 5, at_c0 = 6, at_weights = 7;
+constexpr Py_ssize_t of_a_direction = 5;
 
 nb::object item(nb::handle arrays, Py_ssize_t place) {
     return checked(PySequence_GetItem(arrays.ptr(), place));
@@ -89,16 +91,14 @@ nb::object item(nb::handle arrays, Py_ssize_t place) {
 void check_weights(nb::handle arrays, const Size& size) {
     const Index H = size.H, GH = gates(size.cell) * H;
     const bool splits = size.cell == Cell::gru_reset_before;  // W_hn by itself
+    const bool x = !item(arrays, at_source).is_none(), table = !item(arrays, at_ids).is_none();
     for (Py_ssize_t d = 0; d < size.directions; ++d) {
         const auto of = [&](Py_ssize_t i) {
             return item(arrays, at_weights + d * of_a_direction + i);
         };
-        const nb::object ih = of(0);
-        if (ih.is_none() && size.width != GH)
-            throw std::invalid_argument("x_gates must have " + std::to_string(GH) +
-                                        " numbers a row but have " + std::to_string(size.width) +
-                                        ".");
-        check_shape(ih, "weight_ih", {GH, size.width});
+        if (x) check_shape(of(0), "weight_ih", {GH, size.width});
+        else if (table) check_shape(of(0), "the table of x_gates", {size.rows, GH});
+        else check_shape(of(0), "x_gates", {size.T, size.B, GH});
         check_shape(of(1), "weight_hh", {splits ? 2 * H : GH, H});
         check_shape(of(2), "bias", {GH});
         check_shape(of(3), "bias_hh", {GH});
@@ -114,14 +114,15 @@ void check_saved(nb::handle arrays, const Size& size) {
     check_shape(item(arrays, 0), "lengths", {size.B});
     check_shape(item(arrays, 1), "batch_sizes", {size.T});
     check_shape(item(arrays, 2), "the order", {size.B});
-    check_shape(item(arrays, 3), "ids", {size.T, size.B});
+    check_shape(item(arrays, at_ids), "ids", {size.T, size.B});
     const auto check_rows = [&](Py_ssize_t place, const char* name, Index width) {
         const nb::object array = item(arrays, place);
         if (packed) check_shape(array, name, {size.tokens, width});
         else if (size.batch_first) check_shape(array, name, {size.B, size.T, width});
         else check_shape(array, name, {size.T, size.B, width});
     };
-    check_rows(at_source, "the input", size.width);
+    if (item(arrays, at_ids).is_none()) check_rows(at_source, "the input", size.width);
+    else check_shape(item(arrays, at_source), "the input", {size.rows, size.width});
     const std::pair<Py_ssize_t, const char*> fields[] = {{at_h0, "h0"}, {at_c0, "c0"}};
     for (const auto& [place, name] : fields) {
         const nb::object state = item(arrays, place);
@@ -162,8 +163,6 @@ struct Left {
 
 Shape shape_of(const Size& size, const Left& left, Index direction, int threads) {
     const Weights<const float>& weights = left.weights[direction];
-    const bool packed = left.batch_sizes;
-    const Index input_size = weights.ih ? size.width : 0;
     Shape to{};
     to.cell = size.cell;
     to.T = size.T;
@@ -176,13 +175,14 @@ Shape shape_of(const Size& size, const Left& left, Index direction, int threads)
     to.threads = std::max(threads, 1);
     to.weight_hh = weights.hh;
     to.weight_hn = weights.hn(size);
-    to.I = input_size;
-    to.input = weights.ih ? left.source : nullptr;
-    to.input_at = size.layout(input_size, packed);
-    to.weight_ih = weights.ih;
+    to.I = left.source ? size.width : 0;
+    to.ids = left.ids;
+    to.input = left.source;
+    to.input_at = size.layout(to.I, left.batch_sizes);
+    to.weight_ih = left.source ? weights.ih : nullptr;
     to.h0 = behind(left.h0, size.state(direction));
     to.c0 = behind(left.c0, size.state(direction));
-    to.outputs_at = size.layout(size.directions * size.H, packed);
+    to.outputs_at = size.layout(size.directions * size.H, left.batch_sizes);
     return to;
 }
 
@@ -225,8 +225,7 @@ void forward(nb::handle numbers, nb::handle arrays, nb::handle final, int thread
     for (Index d = 0; d < size.directions; ++d) {
         const Weights<const float>& weights = left.weights[d];
         Forward to{shape_of(size, left, d, threads)};
-        to.x = weights.ih ? nullptr : left.source;
-        to.ids = left.ids;
+        to.x = left.source ? nullptr : weights.ih;
         to.bias = weights.bias;
         to.bias_hh = weights.bias_hh;
         to.bias_hn = weights.bias_hn(size);
@@ -286,6 +285,7 @@ void backward(nb::handle numbers, nb::handle arrays, nb::handle above, nb::handl
     }
     nb::gil_scoped_release released;
     check(jobs[0], size.tokens);
+    check_ids(left.ids, size.tokens, 0, size.rows);
     run_directions(jobs.data(), jobs.size(), chosen_set().backward);
 }
 
