@@ -31,8 +31,8 @@ struct Size {
 
     Cell cell;
     Index T, B, H;
-    Index width;   // of a row of the source: I, or G·H
-    Index rows;    // of the source where that is a table
+    Index width;   // of a row of what is read: I of x, or G·H of x_gates
+    Index rows;    // of that where it is a table
     Index tokens;  // N
     bool batch_first, reverse;
     Index directions;
@@ -62,13 +62,16 @@ T* behind(T* array, Index count) {
     return array ? array + count : nullptr;
 }
 
-// The arrays of a direction's weights, or of their gradients.
+// The arrays of a direction's weights, or of their gradients. Where the source is null `ih` is that
+// direction's x_gates instead, and null going back: their gradient stands where gates stood.
 template <class T>
 struct Weights {
-    Weights(Reader& from, const Size& size) {
+    Weights(Reader& from, const Size& size, bool of_input, bool table) {
         const Index H = size.H, GH = gates_of(size.cell) * H;
         const bool splits = size.cell == Cell::gru_reset_before;  // W_hn by itself
-        ih = from.array<T>("weight_ih", {GH, size.width});
+        ih = of_input ? from.array<T>("weight_ih", {GH, size.width})
+             : table  ? from.array<T>("the table of x_gates", {size.rows, GH})
+                      : from.array<T>("x_gates", {size.T, size.B, GH});
         hh = from.array<T>("weight_hh", {splits ? 2 * H : GH, H});
         bias = from.array<T>("bias", {GH});
         bias_hh = from.array<T>("bias_hh", {GH});
@@ -96,15 +99,11 @@ struct Left {
         batch_sizes = from.array<const Index>("batch_sizes", {size.T});
         order = from.array<const Index>("the order", {B});
         ids = from.array<const Index>("ids", {size.T, B});
-        source = ids ? from.array<const float>("the table", {size.rows, size.width})
+        source = ids ? from.array<const float>("the input", {size.rows, size.width})
                      : rows<const float>("the input", size, size.width);
         h0 = state("h0", size);
         c0 = state("c0", size);
-        for (Index d = 0; d < D; ++d) weights.emplace_back(from, size);
-        if (!weights[0].ih && size.width != GH)
-            throw std::invalid_argument("x_gates must have " + std::to_string(GH) +
-                                        " numbers a row but have " + std::to_string(size.width) +
-                                        ".");
+        for (Index d = 0; d < D; ++d) weights.emplace_back(from, size, source, ids);
         for (Index d = 0; d < D; ++d)
             gates.push_back(from.array<float>("the gates", {size.tokens, GH}));
         for (Index d = 0; d < D; ++d)
@@ -133,8 +132,6 @@ struct Left {
 
 Shape shape_of(const Size& size, const Left& left, Index direction, int threads) {
     const Weights<const float>& weights = left.weights[direction];
-    const bool packed = left.batch_sizes;
-    const Index input_size = weights.ih ? size.width : 0;
     Shape to{};
     to.cell = size.cell;
     to.T = size.T;
@@ -147,13 +144,14 @@ Shape shape_of(const Size& size, const Left& left, Index direction, int threads)
     to.threads = std::max(threads, 1);
     to.weight_hh = weights.hh;
     to.weight_hn = weights.hn(size);
-    to.I = input_size;
-    to.input = weights.ih ? left.source : nullptr;
-    to.input_at = size.layout(input_size, packed);
-    to.weight_ih = weights.ih;
+    to.I = left.source ? size.width : 0;
+    to.ids = left.ids;
+    to.input = left.source;
+    to.input_at = size.layout(to.I, left.batch_sizes);
+    to.weight_ih = left.source ? weights.ih : nullptr;
     to.h0 = behind(left.h0, size.state(direction));
     to.c0 = behind(left.c0, size.state(direction));
-    to.outputs_at = size.layout(size.directions * size.H, packed);
+    to.outputs_at = size.layout(size.directions * size.H, left.batch_sizes);
     return to;
 }
 
@@ -196,8 +194,7 @@ void forward(nb::handle numbers, nb::handle arrays, nb::handle final, int thread
     for (Index d = 0; d < size.directions; ++d) {
         const Weights<const float>& weights = left.weights[d];
         Forward to{shape_of(size, left, d, threads)};
-        to.x = weights.ih ? nullptr : left.source;
-        to.ids = left.ids;
+        to.x = left.source ? nullptr : weights.ih;
         to.bias = weights.bias;
         to.bias_hh = weights.bias_hh;
         to.bias_hn = weights.bias_hn(size);
@@ -233,7 +230,7 @@ void backward(nb::handle numbers, nb::handle arrays, nb::handle above, nb::handl
     float* d_c0 = to_found.array<float>();
     std::vector<Backward> jobs;
     for (Index d = 0; d < size.directions; ++d) {
-        const Weights<float> weights(to_found, size);
+        const Weights<float> weights(to_found, size, left.source, left.ids);
         Backward to{shape_of(size, left, d, threads)};
         to.gates = left.gates[d];
         to.extra = left.extra[d];
@@ -256,6 +253,7 @@ void backward(nb::handle numbers, nb::handle arrays, nb::handle above, nb::handl
     }
     nb::gil_scoped_release released;
     check(jobs[0], size.tokens);
+    check_ids(left.ids, size.tokens, 0, size.rows);
     run_directions(jobs.data(), jobs.size(), chosen_set().backward);
 }
 

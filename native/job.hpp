@@ -28,8 +28,9 @@ struct Shape {
     const float* weight_hh;  // (G·H, H); gru_reset_before: (2H, H)
     const float* weight_hn;  // (H, H), gru_reset_before only
     Index I;
-    const float* input;      // rows (I,), or null: x_gates come ready made
-    Layout input_at;
+    const Index* ids;        // (N,) each token's row of a table, of `input` or of x; or null
+    const float* input;      // rows (I,), with ids (V, I); or null: x_gates come ready made
+    Layout input_at;         // without ids; and in both cases of the input's gradient
     const float* weight_ih;  // (G·H, I), null as input is
     const float* h0;         // (B, H), or null: zero
     const float* c0;         // (B, H), lstm only; or null: zero
@@ -41,7 +42,6 @@ struct Shape {
 // lstm: the cell state c; gru: W_hn h + b_hn; gru_reset_before: r * h; others: nothing.
 struct Forward : Shape {
     const float* x;        // x_gates (N, G·H), or with ids a table of them (V, G·H); null: of input
-    const Index* ids;      // (N,), or null
     const float* bias;     // (G·H,) that x does not hold yet, or null
     const float* bias_hh;  // torch's second bias, added to it; gru: (2H,) of it; or null
     const float* bias_hn;  // (H,), gru only
@@ -64,7 +64,7 @@ struct Backward : Shape {
     float* d_h0;            // (B, H), or null: not wanted
     float* d_c0;            // (B, H), lstm only; or null: not wanted
     // What sums over all tokens give, each null where it is not wanted:
-    float* d_input;         // rows (I,), as the input's
+    float* d_input;         // rows (I,), a token each at input_at
     float* d_weight_ih;     // (G·H, I)
     float* d_weight_hh;     // as weight_hh
     float* d_weight_hn;     // (H, H)

@@ -16,6 +16,12 @@ inline Index token_at(const Shape& job, Index t, Index b) {
     return job.starts ? job.starts[t] + b : t * job.B + b;
 }
 
+// A token's row of the input.
+inline const float* input_of(const Shape& job, Index t, Index b) {
+    if (job.ids) return job.input + job.ids[token_at(job, t, b)] * job.I;
+    return job.input + row_at(job, job.input_at, t, b);
+}
+
 // Addresses of rows and of where their products go; as many as keep the panels in use a while.
 struct Block {
     static constexpr Index most = 128;
@@ -271,7 +277,6 @@ void after_all_steps(const Backward& job, const Panels& input, const Part& part,
         for (Index b = 0; b < (job.batch_sizes ? job.batch_sizes[t] : job.B); ++b, ++tokens) {
             const Index length = length_of(job, b), token = token_at(job, t, b);
             const bool real = t < length, own = tokens / Block::dealt % part.count == part.index;
-            const Index place = row_at(job, job.input_at, t, b);
             const float* before = nullptr;
             if (real) {
                 const bool first = t == (job.reverse ? length - 1 : 0);
@@ -279,19 +284,21 @@ void after_all_steps(const Backward& job, const Panels& input, const Part& part,
                 before = first ? job.h0 + (job.order ? job.order[b] : b) * H
                                : job.outputs + row_at(job, job.outputs_at, back, b);
             }
-            if (job.d_input && own && !real)
-                std::memset(job.d_input + place, 0, sizeof(float) * (std::size_t)job.I);
+            float* d_input = job.d_input && own ? job.d_input + row_at(job, job.input_at, t, b)
+                                                : nullptr;
+            if (d_input && !real)
+                std::memset(d_input, 0, sizeof(float) * (std::size_t)job.I);
             if (!real) continue;
-            if (job.d_input && own) {
+            if (d_input) {
                 block.from[block.count] = job.gates + token * GH;
-                block.to[block.count] = job.d_input + place;
+                block.to[block.count] = d_input;
                 if (++block.count == Block::most) multiply(input, block, job.I);
             }
             if (!sums) continue;
             chunk.gates[chunk.count] = job.gates + token * GH;
             chunk.extra[chunk.count] = job.extra ? job.extra + token * H : nullptr;
             chunk.h_before[chunk.count] = before;
-            chunk.input[chunk.count] = job.input ? job.input + place : nullptr;
+            chunk.input[chunk.count] = job.input ? input_of(job, t, b) : nullptr;
             if (++chunk.count == Chunk::most) {
                 add_chunk<Kind>(job, chunk, part, room);
                 chunk.count = 0;

@@ -52,7 +52,7 @@ void multiply_input(const Call<Forward, ForwardRow>& call, const Index* order, I
         for (Index r = 0; r < count; ++r) {
             if (length_of(job, order[r]) <= step) continue;
             if (tokens++ / Block::dealt % part.count != part.index) continue;
-            block.from[block.count] = job.input + row_at(job, job.input_at, step, order[r]);
+            block.from[block.count] = input_of(job, step, order[r]);
             block.to[block.count] = x_gates_at<Kind>(call, step, order[r]);
             if (++block.count == Block::most) multiply(call.input, block, GH);
         }

@@ -192,6 +192,29 @@ def test_a_hook_that_gives_back_another_shape_is_refused(
         loss.backward()
 
 
+@pytest.mark.parametrize(
+    ("changed", "error", "said"),
+    [
+        ("table", ShapeError, r"the input must have the shape \(9, 4\)"),
+        ("ids", IndexError, r"id 9 is out of range: the table has 9 rows"),
+    ],
+)
+def test_a_hook_that_gives_back_fewer_rows_than_ids_mean_is_refused(
+    changed: str, error: type[Exception], said: str
+) -> None:
+    stack, embedding = Stack(GRUCell(), 4, 6), torch.randn(9, 4, requires_grad=True)
+
+    def unpack(kept: Tensor) -> Tensor:
+        if changed == "ids":
+            return kept + 9 if kept.dtype is torch.int64 else kept
+        return kept[:1].clone() if kept.shape == (9, 4) else kept
+
+    with saved_tensors_hooks(lambda one: one, unpack):
+        loss = stack.forward_ids(torch.zeros(3, 2, dtype=torch.int64), embedding)[0].sum()
+    with pytest.raises(error, match=said):
+        loss.backward()  # type: ignore[no-untyped-call]
+
+
 def test_a_hook_that_gives_back_another_type_is_refused() -> None:
     packed = pack_padded_sequence(torch.randn(3, 2, 5), torch.tensor([3, 2]))
     with saved_tensors_hooks(

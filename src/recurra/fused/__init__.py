@@ -6,6 +6,7 @@ is in `_node.py`; `_network.py` has a whole language model's loss without any.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -72,39 +73,46 @@ def _is_ours(kind: type[Cell[Any]]) -> bool:
 
 def layer(
     cell: Cell[Any],
-    weights: Weights,
-    state: tuple[Tensor, ...],
+    weights: Sequence[Weights],
+    state: Sequence[tuple[Tensor, ...]],
     lengths: Tensor | None,
     reverse: bool,
     *,
     x: Tensor | None = None,
-    x_gates: Tensor | None = None,
+    x_gates: Sequence[Tensor] = (),
     ids: Tensor | None = None,
-) -> tuple[Tensor, Any]:
-    """Outputs (T, B, H) and final state of a layer whose input `takes` has let through.
+) -> tuple[Tensor, list[Any]]:
+    """Outputs (T, B, D·H) and each direction's final state of a layer that `takes` let through.
 
-    The input is x (T, B, I); or x_gates (T, B, G·H), bias included; or, with ids (T, B), a table
-    x_gates (V, G·H). Raises IndexError for an id that is no row of the table.
+    Weights and state are those of each direction; `reverse` is the first one's, a second always
+    is. The input is x (T, B, I), or for each direction x_gates (T, B, G·H), bias included; with ids
+    (T, B) the rows of a table: x (V, I), or for each direction x_gates (V, G·H). Raises IndexError
+    for an id that is no row of the table.
     """
     kind = kernels.kind(cell.name)
+    directions = len(weights)
     call = Call(
         kind,
-        len(state[0]),
-        state[0].shape[1],
+        len(state[0][0]),
+        state[0][0].shape[1],
+        directions,
         reverse=reverse,
         lengths=None if lengths is None else lengths.to("cpu", torch.int64).contiguous(),
         ids=None if ids is None else ids.to("cpu", torch.int64).contiguous(),
+        stacked=directions > 1,
     )
-    given = x is not None
-    outputs, *final = run(
-        call,
-        x_gates if x is None else x,
-        state[0],
-        state[1] if kind.fields == 2 else None,
-        weights.weight_ih if given else None,
-        weights.weight_hh,
-        weights.bias if given else None,
-        None,
-        None if kind.other is None else weights[kind.other],
-    )
-    return outputs, cell.State(*final)
+    start = [torch.stack(one) if call.stacked else one[0] for one in zip(*state, strict=True)]
+    of_each: list[Tensor | None] = []
+    for direction, own in enumerate(weights):
+        of_each += [
+            x_gates[direction] if x is None else own.weight_ih,
+            own.weight_hh,
+            None if x is None else own.bias,
+            None,
+            None if kind.other is None else own[kind.other],
+        ]
+    outputs, *final = run(call, x, *(*start, None)[:2], *of_each)
+    if not call.stacked:
+        return outputs, [cell.State(*final)]
+    each = zip(*(field.unbind(0) for field in final), strict=True)
+    return outputs, [cell.State(*one) for one in each]

@@ -1,7 +1,7 @@
 """The backward pass of the node: a gradient for whatever wants one.
 
 The native call turns the gates into their gradients and makes every other gradient of them, but
-for a table's.
+for tables'.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from recurra import kernels
-from recurra.fused._call import BEFORE, H0, IDS, SOURCE, Call
+from recurra.fused._call import BEFORE, H0, IDS, IH, Call, X
 from recurra.kernels import WEIGHTS, LayerSize
 
 
@@ -24,38 +24,49 @@ def gradients(
     d_outputs: Tensor | None,
     d_final: tuple[Tensor | None, ...],
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of source, h0, c0 and each direction's weights, None where not wanted.
+    """The gradients of x, h0, c0 and each direction's weights, None where not wanted.
 
-    `left` is what forward left, wherever hooks have put it since. Biases are None there: nothing
-    here needs their numbers.
+    `left` is what forward left, wherever hooks have put it since. Biases and x_gates are None
+    there: nothing here needs their numbers.
     """
     gates_at = BEFORE + WEIGHTS * call.directions
-    source, weight_ih, gates, outputs = left[SOURCE], left[BEFORE], left[gates_at], left[-1]
+    x, ids, outputs = left[X], left[IDS], left[-1]
     assert outputs is not None
-    bias = call.kind.gates * call.hidden
+    wide = call.kind.gates * call.hidden
     found = [
-        None if not want else outputs.new_empty(bias) if one is None else torch.empty_like(one)
+        None if not want else outputs.new_empty(wide) if one is None else torch.empty_like(one)
         for one, want in zip(left[H0:gates_at], wants[1:], strict=True)
     ]
-    inputs: list[Tensor] = []  # the source's, by each direction
-    if wants[0] and weight_ih is None:  # it is x_gates, whose gradient stands where gates stood
-        if gates is None:
-            gates = outputs.new_empty((size.tokens, size.width))
-            left = [*left[:gates_at], gates, *left[gates_at + 1 :]]
-    elif wants[0] and source is not None:
-        inputs = [torch.empty_like(source) for _ in range(call.directions)]
+    x_gates: dict[int, Tensor] = {}  # by their place in found: the gradient stands where gates do
+    inputs: list[Tensor] = []  # the gradient of x, by each direction
+    if x is None:
+        left = list(left)
+        for gate_at, place in enumerate(range(BEFORE - H0 + IH, len(found), WEIGHTS), gates_at):
+            if found[place] is None:
+                continue
+            found[place] = None  # nothing for the native call to fill
+            gates = left[gate_at]
+            if gates is None:
+                gates = left[gate_at] = outputs.new_empty((size.tokens, wide))
+            x_gates[place] = gates
+    elif wants[0]:
+        shape = x.shape if ids is None else (size.tokens, size.width)
+        inputs = [outputs.new_empty(shape) for _ in range(call.directions)]
     above = _above(call, d_outputs)
     final = [None if one is None else one.resolve_neg().contiguous() for one in d_final]
     threads = torch.get_num_threads()
     kernels.run_backward(size, left, above, final, found, inputs, threads=threads)
-    d_source = None
+    if ids is not None:
+        inputs = [_by_row(size, one, ids) for one in inputs]
+    for place, one in x_gates.items():
+        by_step = size.steps, call.batch, wide
+        found[place] = one.view(by_step) if ids is None else _by_row(size, one, ids)
+    d_x = None
     if inputs:
-        d_source, *more = inputs
+        d_x, *more = inputs
         for one in more:
-            d_source.add_(one)
-    elif wants[0] and gates is not None:
-        d_source = _of_gates(call, size, gates, left[IDS])
-    return d_source, *found
+            d_x.add_(one)
+    return d_x, *found
 
 
 def _above(call: Call, d_outputs: Tensor | None) -> tuple[Tensor | None, int, int, bool]:
@@ -77,10 +88,8 @@ def _above(call: Call, d_outputs: Tensor | None) -> tuple[Tensor | None, int, in
     return d_outputs, *((sequence, step) if call.batch_first else (step, sequence)), same
 
 
-def _of_gates(call: Call, size: LayerSize, gates: Tensor, ids: Tensor | None) -> Tensor:
-    """The source's gradient where that is x_gates, or with ids a table of them."""
-    if ids is None:
-        return gates.view(size.steps, call.batch, size.width)
-    sums = gates.new_empty(size.rows, size.width)
-    kernels.sum_rows(gates, ids.flatten(), sums, threads=torch.get_num_threads())
+def _by_row(size: LayerSize, tokens: Tensor, ids: Tensor) -> Tensor:
+    """The gradient of a table from that of each token's row."""
+    sums = tokens.new_empty(size.rows, size.width)
+    kernels.sum_rows(tokens, ids.flatten(), sums, threads=torch.get_num_threads())
     return sums

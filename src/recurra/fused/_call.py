@@ -9,11 +9,11 @@ from torch import Tensor
 from recurra import kernels
 from recurra.kernels import LayerSize
 
-# What forward leaves for backward is one list: lengths, batch_sizes, order, ids, source, h0, c0;
-# then each direction's weights (its biases None: backward does not need their numbers), its gates,
-# its extra; then outputs.
-IDS, SOURCE, H0, BEFORE = 3, 4, 5, 7  # where those stand, and how many stand before the weights
-BIAS, BIAS_HH = 2, 3  # where those stand among a direction's weights
+# What forward leaves for backward is one list: lengths, batch_sizes, order, ids, x, h0, c0; then
+# each direction's weights (its biases and x_gates None: backward does not need their numbers), its
+# gates, its extra; then outputs.
+IDS, X, H0, BEFORE = 3, 4, 5, 7  # where those stand, and how many stand before the weights
+IH, BIAS, BIAS_HH = 0, 2, 3  # where those stand among a direction's weights
 
 
 class Call(NamedTuple):
@@ -25,16 +25,16 @@ class Call(NamedTuple):
     directions: int = 1
     reverse: bool = False  # the first direction; a second one always is
     lengths: Tensor | None = None  # (B,) int64
-    ids: Tensor | None = None  # (T, B) int64: the source is a table of x_gates
-    batch_sizes: Tensor | None = None  # (T,) int64: the source is packed, (N, I)
+    ids: Tensor | None = None  # (T, B) int64: what is read is a table of rows
+    batch_sizes: Tensor | None = None  # (T,) int64: x is packed, (N, I)
     order: Tensor | None = None  # (B,) int64: where packed sequence b stands in the states
-    batch_first: bool = False  # source and outputs are (B, T, …)
+    batch_first: bool = False  # x and outputs are (B, T, …)
     stacked: bool = False  # the state's fields are (D, B, H), not (B, H)
 
 
-def size_of(call: Call, source: Tensor) -> LayerSize:
-    """The call's, with that source."""
-    given = source.shape
+def size_of(call: Call, read: Tensor) -> LayerSize:
+    """The call's, where that is read: x, or a direction's x_gates."""
+    given = read.shape
     rows, width = given[0], given[-1]
     if call.batch_sizes is not None:
         steps = len(call.batch_sizes)

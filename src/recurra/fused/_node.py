@@ -16,7 +16,7 @@ from torch.autograd import Function
 from recurra import kernels
 from recurra.errors import ConfigError
 from recurra.fused._backward import gradients
-from recurra.fused._call import BEFORE, IDS, SOURCE, Call
+from recurra.fused._call import IDS, Call, X
 from recurra.fused._forward import forward
 from recurra.fused._memory import spare
 
@@ -24,10 +24,10 @@ from recurra.fused._memory import spare
 def run(call: Call, *tensors: Tensor | None) -> tuple[Tensor, ...]:
     """Outputs (T, B, D·H) and the fields of the final state.
 
-    tensors, all `readable`: the source, h0 and c0 (None: zero), and for each direction weight_ih,
+    tensors, all `readable`: x (T, B, I), h0 and c0 (None: zero), and for each direction weight_ih,
     weight_hh, bias, bias_hh (torch's second one, the gru's with b_hn at its end) and the cell's
-    other weight. The source is x (T, B, I), or with weight_ih None, in one direction, x_gates, or
-    with ids a table of them.
+    other weight. With x None x_gates (T, B, G·H) stand in each weight_ih's place. With ids, x or
+    each x_gates is a table, (V, I) or (V, G·H).
     """
     if torch.is_grad_enabled():
         for one in tensors:
@@ -38,7 +38,7 @@ def run(call: Call, *tensors: Tensor | None) -> tuple[Tensor, ...]:
 
 
 class _Sequence(Function):
-    """The node: source, h0, c0 and each direction's weights to outputs and final state."""
+    """The node: x, h0, c0 and each direction's weights to outputs and final state."""
 
     @staticmethod
     def forward(ctx: Any, call: Call, *tensors: Any) -> tuple[Tensor, ...]:
@@ -65,7 +65,7 @@ class _Sequence(Function):
         except RuntimeError as error:
             raise _advised(error) from None
         left: Sequence[Tensor | None] = saved
-        if not kernels.all_in_place(saved, SOURCE):
+        if not kernels.all_in_place(saved, X):
             left = [_as_saved(one, place) for place, one in enumerate(saved)]
         own = []
         if call.kind.keeps_gates:
@@ -73,9 +73,9 @@ class _Sequence(Function):
             if torch._C._autograd._get_current_graph_task_keep_graph():
                 # they are overwritten, and somebody will come this way again
                 left = (*left[: -1 - len(kept)], *(one.clone() for one in kept), left[-1])
-            elif left[BEFORE] is not None or left[IDS] is not None:
-                # Else they are the source's gradient. The very tensors that forward made, not what
-                # a hook put in their place.
+            elif left[X] is not None or left[IDS] is not None:
+                # Else they are the gradient of x_gates. The very tensors that forward made, not
+                # what a hook put in their place.
                 own = [one for one, made in zip(kept, ctx.own, strict=True) if one is made()]
         try:
             found = gradients(call, ctx.size, left, ctx.needs_input_grad[1:], d_outputs, d_final)
@@ -115,7 +115,7 @@ def _in_memory(*tensors: Tensor | None) -> bool:
 
 def _as_saved(unpacked: Tensor | None, place: int) -> Tensor | None:
     """What a hook gave back, in the layout that the native call reads."""
-    kind = torch.int64 if place < SOURCE else torch.float32
+    kind = torch.int64 if place < X else torch.float32
     if unpacked is None:
         return None
     if unpacked.dtype is not kind or not unpacked.is_cpu:

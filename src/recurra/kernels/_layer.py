@@ -24,8 +24,8 @@ class LayerSize(NamedTuple):
     steps: int
     batch: int
     hidden: int
-    width: int  # of a row of the source
-    rows: int  # of the source where that is a table
+    width: int  # of a row of what is read, x or x_gates
+    rows: int  # of that where it is a table
     tokens: int  # steps · batch, or the rows of packed arrays
     batch_first: bool
     reverse: bool  # the first direction; a second one always is
@@ -38,12 +38,13 @@ def run_forward(
 ) -> None:
     """Runs a layer in one direction or both, at the same time where the batch is small.
 
-    arrays: lengths (B,), batch_sizes (T,), order (B,), ids (T, B), the source, h0, c0 ((D, B, H));
-    each direction's weight_ih, weight_hh, bias, bias_hh and other; each one's gates (N, G·H), each
-    one's extra (N, H), and the outputs (D·H a row): all but the last three are read, those filled.
-    Without weight_ih the source is x_gates. final: the fields of the state, (D, B, H), filled.
-    float32, indices int64, contiguous; native/job.hpp says which may be None. ShapeError for
-    lengths or batch_sizes that cannot be, IndexError for an id out of range.
+    arrays: lengths (B,), batch_sizes (T,), order (B,), ids (T, B), x, h0, c0 ((D, B, H)); each
+    direction's weight_ih, weight_hh, bias, bias_hh and other; each one's gates (N, G·H), each one's
+    extra (N, H), and the outputs (D·H a row): all but the last three are read, those filled.
+    Without x each direction's x_gates stand in weight_ih's place. With ids x is a table (V, I), or
+    x_gates are (V, G·H). final: the fields of the state, (D, B, H), filled. float32, indices int64,
+    contiguous; native/job.hpp says which may be None. ShapeError for lengths or batch_sizes that
+    cannot be, IndexError for an id out of range.
     """
     try:
         native.forward(size, arrays, final, threads)
@@ -66,8 +67,8 @@ def run_backward(
     above: the gradient of the outputs, how many floats it is there from a step's row to the next
     and from a sequence's, and whether its first number stands for all; final: of each field of the
     state. To be filled, None where not wanted: found, the gradient of h0, c0, and of each
-    direction's weights as in `arrays`; inputs, that of the source by each direction, or empty. The
-    gates become the gradient of x_gates.
+    direction's weights as in `arrays`; inputs, that of x by each direction, with ids of each token
+    (N, I), or empty. The gates become the gradient of x_gates.
     """
     try:
         native.backward(size, arrays, above, final, found, inputs, threads)

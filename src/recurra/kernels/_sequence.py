@@ -45,9 +45,9 @@ def forward(
         None if lengths is None else integers("lengths", lengths, (batch,)),
         *(None, None),  # it is not packed
         None if ids is None else integers("ids", ids, (steps, batch)),
-        floats("x_gates", x_gates, table),
+        None,  # x_gates come instead
         *_state("initial", it, initial, batch, hidden),
-        *_weights(it, weights, hidden, bias=True),
+        *_weights(it, weights, hidden, floats("x_gates", x_gates, table)),
         floats("gates", gates, (steps, batch, wide)) if keeps else None,
         floats("extra", extra, (steps, batch, hidden)) if keeps else None,
         floats("outputs", outputs, (steps, batch, hidden)),
@@ -131,13 +131,13 @@ def _size(it: Kind, outputs: Array, reverse: bool, rows: int = 0) -> LayerSize:
 
 
 def _weights(
-    it: Kind, weights: Mapping[str, Array], hidden: int, *, bias: bool = False
+    it: Kind, weights: Mapping[str, Array], hidden: int, x_gates: int | None = None
 ) -> list[int | None]:
-    """The addresses of weight_ih, weight_hh, bias (if asked for and there), bias_hh and other."""
-    found: list[int | None] = [None] * WEIGHTS
+    """The addresses of x_gates, weight_hh, bias (where there are both), bias_hh and other."""
+    found: list[int | None] = [x_gates, *[None] * (WEIGHTS - 1)]
     wide = it.recurrent_gates * hidden
     found[1] = floats("weight_hh", weights["weight_hh"], (wide, hidden))
-    if bias and "bias" in weights:
+    if x_gates is not None and "bias" in weights:
         found[2] = floats("bias", weights["bias"], (it.gates * hidden,))
     if it.other is not None:
         shape = (hidden,) if it.other == "bias_hn" else (hidden, hidden)

@@ -1,13 +1,14 @@
-"""One recurrent layer in one direction: a cell's weights as parameters, and the loop over time.
+"""A direction of a recurrent layer: a cell's weights as parameters. And the loop over time.
 
-The loop is native where `recurra.fused` takes the layer, and the cell's `step` on torch elsewhere.
-How layers and directions are put together, dropout and the checks of what comes in are the
-stack's. Nothing here knows a cell by name.
+The loop is native where `recurra.fused` takes the layer, and then of both directions at once; the
+cell's `step` on torch elsewhere. How layers are put together, dropout between them and the checks
+of what comes in are the stack's. Nothing here knows a cell by name.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +20,21 @@ from recurra.cells import Cell, Weights
 from recurra.layers.dropout import Dropout
 
 CellState = Any  # the cell's named tuple of (B, H) tensors
+
+
+class Symbols(NamedTuple):
+    """Input that is given by ids: the vectors `embedding[ids]`, or one-hot where that is None."""
+
+    ids: Tensor  # (T, B) int64
+    embedding: Tensor | None  # (V, I)
+
+
+class Source(NamedTuple):
+    """What a direction's loop reads: x (T, B, I) or x_gates (T, B, G·H), or rows of a table."""
+
+    read: Tensor
+    projected: bool = False  # it is x_gates
+    ids: Tensor | None = None  # (T, B): the rows that are read, of (V, I) or (V, G·H)
 
 
 class Layer(nn.Module):
@@ -73,81 +89,33 @@ class Layer(nn.Module):
 
     def forward(
         self,
-        x: Tensor,
+        given: Tensor | Symbols,
         state: CellState,
         lengths: Tensor | None,
         generator: torch.Generator | None,
     ) -> tuple[Tensor, CellState]:
-        """Outputs (T, B, H) and the state after each sequence's last step (first, if reversed).
+        """What `run` gives for this direction alone."""
+        outputs, (final,) = run([self], given, [state], lengths, generator)
+        return outputs, final
 
-        x (T, B, I); state fields (B, H); lengths (B,), past which outputs are zero, the state
-        stays as it was, and x is not looked at. `generator` is weight dropout's.
-        """
-        return self._run(self.dropped_weights(generator), state, lengths, x=x)
-
-    def forward_ids(
-        self,
-        ids: Tensor,
-        embedding: Tensor | None,
-        state: CellState,
-        lengths: Tensor | None,
-        generator: torch.Generator | None,
-    ) -> tuple[Tensor, CellState]:
-        """What `forward` gives for `embedding[ids]`, or for one-hot input if that is None."""
-        weights = self.dropped_weights(generator)
-        return self._run(weights, state, lengths, **self._source(ids, embedding, weights))
-
-    def _source(self, ids: Tensor, embedding: Tensor | None, weights: Weights) -> dict[str, Tensor]:
-        """What `fused.layer` reads of ids (T, B): x, x_gates, or rows of a table of them.
-
-        Where symbols do not outnumber ids, x_gates are rows of a (V, G·H) table.
-        """
-        symbols = weights.weight_ih.shape[1] if embedding is None else len(embedding)
-        if symbols <= ids.numel():
-            table = (
-                self._one_hot_gates(None)
-                if embedding is None
-                else self.cell.project(embedding, weights)
-            )
-            return {"x_gates": table, "ids": ids}
-        if embedding is None:
-            return {"x_gates": self._one_hot_gates(ids)}
-        return {"x": nn.functional.embedding(ids, embedding)}
-
-    def _run(
-        self,
-        weights: Weights,
-        state: CellState,
-        lengths: Tensor | None,
-        *,
-        x: Tensor | None = None,
-        x_gates: Tensor | None = None,
-        ids: Tensor | None = None,
-    ) -> tuple[Tensor, CellState]:
-        """In the kernels where they take it, in the loop of `step` elsewhere."""
-        if fused.takes(self.cell, x, x_gates, *state, *weights.values()):
-            given = {"x": x, "x_gates": x_gates, "ids": ids}
-            return fused.layer(self.cell, weights, state, lengths, self.reverse, **given)
-        if x is not None:
-            if lengths is not None:  # weights' gradients are sums over all steps: 0 · NaN is NaN
-                x = x.masked_fill(~_real(len(x), lengths, x.device), 0)
-            x_gates = self.cell.project(x, weights)
-        elif ids is not None:
-            assert x_gates is not None
-            x_gates = nn.functional.embedding(ids, x_gates)
-        assert x_gates is not None
-        return self._reference(x_gates, weights, state, lengths)
-
-    def _one_hot_gates(self, ids: Tensor | None) -> Tensor:
+    def one_hot_gates(self, ids: Tensor | None) -> Tensor:
         """x_gates (…, G·H) of one-hot inputs given as ids (…), or of every id (I, G·H): no GEMM."""
         columns = self.weights.weight_ih.T  # (I, G·H): row v is W_ih times one-hot v
         products = columns.contiguous() if ids is None else nn.functional.embedding(ids, columns)
         return self.cell.condition(products, self.weights)  # type: ignore[no-any-return]
 
-    def _reference(
-        self, x_gates: Tensor, weights: Weights, state: CellState, lengths: Tensor | None
+    def loop(
+        self, source: Source, weights: Weights, state: CellState, lengths: Tensor | None
     ) -> tuple[Tensor, CellState]:
-        """The loop of `step` over x_gates (T, B, G·H), with `forward`'s results."""
+        """The loop of `step`, with `forward`'s results."""
+        x_gates, projected, ids = source
+        if ids is not None:
+            x_gates = nn.functional.embedding(ids, x_gates)
+        if not projected:
+            x = x_gates
+            if lengths is not None:  # weights' gradients are sums over all steps: 0 · NaN is NaN
+                x = x.masked_fill(~_real(len(x), lengths, x.device), 0)
+            x_gates = self.cell.project(x, weights)  # (T, B, G·H)
         if lengths is None:
             return self._unroll(x_gates, weights, state, None, len(x_gates))
         real = _real(len(x_gates), lengths, x_gates.device)
@@ -177,6 +145,60 @@ class Layer(nn.Module):
         if self.reverse:
             outputs.reverse()
         return torch.stack(outputs), state
+
+
+def run(
+    layers: Sequence[Layer],
+    given: Tensor | Symbols,
+    state: Sequence[CellState],
+    lengths: Tensor | None,
+    generator: torch.Generator | None,
+) -> tuple[Tensor, Sequence[CellState]]:
+    """Outputs (T, B, D·H) of one direction or both, forward then reverse, and their final states.
+
+    given: x (T, B, I), or symbols; a state a direction, fields (B, H); lengths (B,), past which
+    outputs are zero, the state stays as it was, and the input is not looked at. A final state is
+    that after each sequence's last step (first, if reversed). `generator` is weight dropout's.
+    """
+    cell = layers[0].cell
+    weights = [layer.dropped_weights(generator) for layer in layers]
+    sources = [_source(layer, given, own) for layer, own in zip(layers, weights, strict=True)]
+    read = [one.read for one in sources]
+    fields = [field for one in state for field in one]
+    values = [value for one in weights for value in one.values()]
+    if fused.takes(cell, *read, *fields, *values):
+        _, projected, ids = sources[0]
+        reverse = layers[0].reverse
+        if projected:
+            return fused.layer(cell, weights, state, lengths, reverse, x_gates=read, ids=ids)
+        return fused.layer(cell, weights, state, lengths, reverse, x=read[0], ids=ids)
+    each = zip(layers, sources, weights, state, strict=True)
+    return joined([layer.loop(source, own, start, lengths) for layer, source, own, start in each])
+
+
+def joined(parts: Sequence[tuple[Tensor, CellState]]) -> tuple[Tensor, list[CellState]]:
+    """What each direction gave as one layer's: outputs (T, B, D·H), and the final states."""
+    outputs = [output for output, _ in parts]
+    final = [after for _, after in parts]
+    return torch.cat(outputs, dim=-1) if len(parts) > 1 else outputs[0], final
+
+
+def _source(layer: Layer, given: Tensor | Symbols, weights: Weights) -> Source:
+    """The input as it is read with least work; of a direction, and of both the same form.
+
+    Where symbols do not outnumber ids, x_gates are rows of a (V, G·H) table.
+    """
+    if isinstance(given, Tensor):
+        return Source(given)
+    ids, embedding = given
+    symbols = weights.weight_ih.shape[1] if embedding is None else len(embedding)
+    table = symbols <= ids.numel()
+    if embedding is not None:
+        read = layer.cell.project(embedding, weights) if table else embedding
+        return Source(read, table, ids)
+    if table:
+        return Source(layer.one_hot_gates(None), True, ids)
+    return Source(layer.one_hot_gates(ids), True)
 
 
 def _real(steps: int, lengths: Tensor, device: torch.device) -> Tensor:

@@ -7,7 +7,7 @@ between layers alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -20,7 +20,8 @@ from recurra.config import require
 from recurra.errors import ShapeError
 from recurra.layers import cudnn
 from recurra.layers.dropout import Dropout
-from recurra.layers.layer import Layer
+from recurra.layers.hooks import hooked
+from recurra.layers.layer import Layer, Symbols, joined, run
 from recurra.shapes import check_shape
 
 # A cell's state a layer and direction, each a named tuple of (B, H) tensors: layer 0 forward,
@@ -107,13 +108,9 @@ class Stack(nn.Module):
         """
         hint = "Batch-first data? Use x.transpose(0, 1)."
         check_shape("x", x, ("T", "B", self.input_size), hint)
-
-        def first(layer: Layer, before: Any) -> tuple[Tensor, Any]:
-            return layer(x, before, lengths, generator)  # type: ignore[no-any-return]
-
         if cudnn.takes(self.cell, x, self.parameters()):
             return self._run_cudnn(x, state, lengths, generator)
-        return self._run((len(x), x.shape[1]), first, state, lengths, generator)
+        return self._run(x, (len(x), x.shape[1]), state, lengths, generator)
 
     def forward_ids(
         self,
@@ -132,10 +129,6 @@ class Stack(nn.Module):
         check_shape("ids", ids, ("T", "B"))
         if embedding is not None:
             check_shape("embedding", embedding, ("V", self.input_size))
-
-        def first(layer: Layer, before: Any) -> tuple[Tensor, Any]:
-            return layer.forward_ids(ids, embedding, before, lengths, generator)
-
         if cudnn.takes(self.cell, ids, self.parameters()):
             if embedding is None:
                 x = nn.functional.one_hot(ids, self.input_size).to(
@@ -144,30 +137,32 @@ class Stack(nn.Module):
             else:
                 x = nn.functional.embedding(ids, embedding)
             return self._run_cudnn(x, state, lengths, generator)
-        return self._run((len(ids), ids.shape[1]), first, state, lengths, generator)
+        given = Symbols(ids, embedding)
+        return self._run(given, (len(ids), ids.shape[1]), state, lengths, generator)
 
     def _run(
         self,
+        given: Tensor | Symbols,
         sizes: tuple[int, int],
-        first: Callable[[Layer, Any], tuple[Tensor, Any]],
         state: StackState | None,
         lengths: Tensor | None,
         generator: torch.Generator | None,
     ) -> tuple[Tensor, StackState]:
-        """Outputs and final state; `first` runs a layer of depth 0 from a state, sizes (T, B)."""
+        """Outputs and final state of an input of sizes (T, B)."""
         before = self.begin(sizes, state, lengths)
         after: list[Any] = []
-        x: Tensor | None = None  # what a layer above others reads; the first have it in `first`
         for depth in range(self.num_layers):
-            parts = []
-            for layer in self.layers(depth):
-                start = before[len(after)]
-                part, final = layer(x, start, lengths, generator) if depth else first(layer, start)
-                parts.append(part)
-                after.append(final)
-            outputs = torch.cat(parts, dim=-1) if len(parts) > 1 else part  # (T, B, D·H)
+            layers = self.layers(depth)
+            start = before[len(after) : len(after) + len(layers)]
+            if len(layers) > 1 and not hooked(layers):
+                outputs, final = run(layers, given, start, lengths, generator)
+            else:  # a hook on a direction sees what that takes and gives
+                each = zip(layers, start, strict=True)
+                parts = [layer(given, one, lengths, generator) for layer, one in each]
+                outputs, final = joined(parts)
+            after += final
             if depth + 1 < self.num_layers:
-                x = self.dropout(outputs, generator)
+                given = self.dropout(outputs, generator)
         return outputs, tuple(after)
 
     def _run_cudnn(

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import _has_any_global_hook
 
 from recurra import fused, kernels
+from recurra.layers.hooks import hooked
 from recurra.layers.layer import Layer
 from recurra.layers.losses import counted
 from recurra.layers.stack import Stack, StackState
@@ -88,22 +88,17 @@ class WholeLoss:
         self, weights: Sequence[Tensor], ids: Tensor, targets: Tensor, state: StackState | None
     ) -> bool:
         settings = self._settings
-        if settings.learned_state or not torch.is_grad_enabled() or _globally_hooked():
+        if settings.learned_state or not torch.is_grad_enabled() or hooked(self._modules):
             return False
         if not (ids.is_cpu and targets.is_cpu) or ids.dtype is not torch.int64:
             return False
         if not ids.numel() or self._symbols > max(ids.numel(), FEW):
             return False
         drops = bool(settings.dropout or settings.weight_dropout)
-        for part in self._modules:
-            if (
-                (drops and part.training)
-                or part._forward_hooks
-                or part._forward_pre_hooks
-                or part._backward_hooks
-                or part._backward_pre_hooks
-            ):
-                return False
+        if drops:
+            for part in self._modules:
+                if part.training:
+                    return False
         for owner, name, part in self._parts:
             if owner.get(name) is not part:
                 return False
@@ -117,10 +112,6 @@ class WholeLoss:
             if value.requires_grad:
                 return False
         return fused.readable(*weights, *fields)
-
-
-def _globally_hooked() -> bool:
-    return bool(_has_any_global_hook())  # type: ignore[no-untyped-call]
 
 
 def _places(layers: Sequence[Layer], embedded: bool, tied: bool) -> fused.Places:
