@@ -4,7 +4,7 @@
 #pragma once
 
 #include "plan.hpp"
-#include "products.hpp"
+#include "sums.hpp"
 
 namespace recurra::RECURRA_SET {
 
