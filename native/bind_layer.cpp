@@ -89,7 +89,7 @@ struct Weights {
     T *ih, *hh, *bias, *bias_hh, *other;
 };
 
-// What forward leaves for backward, in the order of recurra.fused: the same for both calls. The
+// What forward leaves for backward, in the order of fused/_call.py: the same for both calls. The
 // shapes are asked for each time: hooks of torch or an assignment to `data` may have put others in
 // its place since.
 struct Left {
@@ -167,10 +167,10 @@ void check(const Shape& job, Index tokens) {
     Index sum = 0, before = job.B;
     for (Index t = 0; t < job.T; ++t) {
         const Index size = job.batch_sizes[t];
-        if (size < 1 || size > before)
-            throw std::invalid_argument("batch_sizes must fall from B=" + std::to_string(job.B) +
-                                        " and stay above 0 but hold " + std::to_string(size) +
-                                        " after " + std::to_string(before) + ".");
+        if (size < 1 || size > before || (t == 0 && size < job.B))
+            throw std::invalid_argument("batch_sizes must begin with B=" + std::to_string(job.B) +
+                                        ", fall and stay above 0 but hold " + std::to_string(size) +
+                                        (t ? " after " + std::to_string(before) : " first") + ".");
         sum += before = size;
     }
     if (sum != tokens)

@@ -41,6 +41,9 @@ inline Address address(nb::handle array, const char* name = nullptr,
         throw std::invalid_argument(std::string(name) + " must have the shape (" + words +
                                     ") but has " + nb::str(found).c_str() + ".");
     }
+    // An empty one would have none; none of those with a name is empty.
+    if (name && !tensor.address)
+        throw std::runtime_error(std::string(name) + " has no memory of its own");
     return tensor.address;
 }
 

@@ -79,24 +79,6 @@ double token_nats(float* logits, Index V, Index target, const float* scale) {
     return log(total) + ((double)high - (double)aim);
 }
 
-template <class Job, class Share>
-void shared(const Job& job, bool worth, Share share) {
-    struct Both {
-        const Job& job;
-        Share& share;
-    } both{job, share};
-    const auto task = [](void* data, int index, int count) {
-        const auto& [job, share] = *static_cast<Both*>(data);
-        const FlushToZero flush;
-        share(job, Part{index, count});
-    };
-    run_together(worth ? job.threads : 1, task, &both);
-}
-
-}  // namespace
-
-namespace {
-
 // What the participants of a call of `nats` share.
 struct Projection {
     const Nats& job;
@@ -188,21 +170,33 @@ void nats(const Nats& job) {
     run_together(work >= worth_sharing ? job.threads : 1, task, &all);
 }
 
-// Each thread has columns of its own, so that a sum's order does not depend on how many there are.
+// All clear the table together, whole rows each; then each has columns of its own, so that a sum's
+// order does not depend on how many there are.
 void sum_rows(const RowSums& job) {
-    shared(job, job.count * job.width >= worth_a_team, [](const RowSums& job, Part part) {
+    struct All {
+        const RowSums& job;
+        Barrier barrier;
+    } all{job, {}};
+    const auto task = [](void* data, int index, int count) {
+        auto& [job, barrier] = *static_cast<All*>(data);
+        const FlushToZero flush;
+        const Part part{index, count};
         const Index W = job.width, vectors = (W + lanes - 1) / lanes;
+        clear(job.sums + part.first(job.symbols) * W,
+              (part.last(job.symbols) - part.first(job.symbols)) * W);
+        barrier.wait(count);
         const Index first = part.first(vectors) * lanes, end = part.last(vectors) * lanes;
         const Index last = end < W ? end : W;
-        for (Index v = 0; v < job.symbols; ++v)
-            for (Index at = first; at < last; ++at) job.sums[v * W + at] = 0;
         for (Index n = 0; n < job.count; ++n) {
             const float* row = job.rows + n * W;
             float* sums = job.sums + job.ids[n] * W;
             for (Index at = first; at < last; at += lanes)
                 store(sums + at, load(sums + at, last - at) + load(row + at, last - at), last - at);
         }
-    });
+    };
+    expect_writes(job.sums, job.symbols * job.width);
+    const bool worth = (job.count + job.symbols) * job.width >= worth_a_team;
+    run_together(worth ? job.threads : 1, task, &all);
 }
 
 }  // namespace recurra::RECURRA_SET

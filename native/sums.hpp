@@ -160,15 +160,19 @@ inline void add_rows(const Chunk& chunk, const float* const* a, Index first, Ind
     }
 }
 
+// How much of torch's second bias has the gradient of the first: not the gru's b_hn at its end.
+inline Index bias_hh_of(Cell cell, Index H, Index GH) { return cell == Cell::gru ? 2 * H : GH; }
+
 // One chunk's terms of every gradient that is a sum over tokens, a participant's part of each.
 template <class Kind>
 void add_chunk(const Backward& job, const Chunk& chunk, const Part& part, const Room& room) {
     const Index H = job.H, GH = Kind::gates * H;
     const bool splits = job.cell == Cell::gru || job.cell == Cell::gru_reset_before;
     const Index of_gates = splits ? 2 * H : GH;  // W_hh's rows whose gradient of sums is in gates
+    const Index GB = bias_hh_of(job.cell, H, GH);
     if (job.d_bias) add_rows(chunk, chunk.gates, part.first(GH), part.last(GH), job.d_bias);
     else if (job.d_bias_hh)
-        add_rows(chunk, chunk.gates, part.first(of_gates), part.last(of_gates), job.d_bias_hh);
+        add_rows(chunk, chunk.gates, part.first(GB), part.last(GB), job.d_bias_hh);
     if (job.d_bias_hn)
         add_rows(chunk, chunk.extra, part.first(H), part.last(H), job.d_bias_hn);
     add_products(chunk, chunk.gates, of_gates, part, room, {chunk.input, job.I, job.d_weight_ih},
@@ -230,7 +234,7 @@ void after_all_steps(const Backward& job, const Panels& input, const Part& part,
     if (job.d_input) multiply(input, block, job.I);
     if (sums && (chunk.count || chunk.begins)) add_chunk<Kind>(job, chunk, part, room);
     if (job.d_bias && job.d_bias_hh) {
-        const Index first = part.first(GH), end = job.cell == Cell::gru ? 2 * H : GH;
+        const Index first = part.first(GH), end = bias_hh_of(job.cell, H, GH);
         const Index last = part.last(GH) < end ? part.last(GH) : end;
         if (first < last)
             std::memcpy(job.d_bias_hh + first, job.d_bias + first,

@@ -115,10 +115,10 @@ bool read_by_attributes(nb::handle tensor, Tensor& to) {
 void know_torch(nb::object tensor, nb::object parameter, nb::object float32, nb::object int64,
                 nb::object table) {
     Torch known;
-    if (PyCapsule_CheckExact(table.ptr())) {
-        void* const given = PyCapsule_GetPointer(table.ptr(), "dlpack_exchange_api");
-        if (!given) throw nb::python_error();
-        const auto* one = static_cast<const DLPackExchangeAPI*>(given);
+    const char* const name = "dlpack_exchange_api";
+    if (PyCapsule_IsValid(table.ptr(), name)) {
+        const auto* one =
+            static_cast<const DLPackExchangeAPI*>(PyCapsule_GetPointer(table.ptr(), name));
         while (one && one->major > known_version) one = one->older;
         if (one && one->major == known_version && one->tensor_from_py_object) known.table = one;
     }
@@ -129,13 +129,20 @@ void know_torch(nb::object tensor, nb::object parameter, nb::object float32, nb:
     torch = known;
 }
 
-// Whether each is None, or contiguous on the CPU: the first `indices` of int64, the others float32.
+bool is_negated(nb::handle tensor) {
+    static PyObject* const is_neg = PyUnicode_InternFromString("is_neg");
+    return nb::cast<bool>(ask(tensor, is_neg));
+}
+
+// Whether each is None, or lies contiguous on the CPU as it is: the first `indices` of int64, the
+// others float32.
 bool all_in_place(nb::sequence tensors, Index indices) {
     for (nb::handle one : tensors) {
         const Number wanted = indices-- > 0 ? Number::int64 : Number::float32;
         Tensor found;
         if (one.is_none()) continue;
-        if (!read(one, found) || found.number != wanted || !found.on_cpu || !found.contiguous)
+        if (!read(one, found) || found.number != wanted || !found.on_cpu || !found.contiguous ||
+            is_negated(one))
             return false;
     }
     return true;
@@ -153,10 +160,9 @@ bool read(nb::handle tensor, Tensor& to) {
 }
 
 bool is_plain(nb::handle tensor) {
-    static PyObject* const is_neg = PyUnicode_InternFromString("is_neg");
     Tensor found;
     return is_torchs_own(tensor) && read(tensor, found) && found.number == Number::float32 &&
-           found.on_cpu && found.address && !nb::cast<bool>(ask(tensor, is_neg));
+           found.on_cpu && found.address && !is_negated(tensor);
 }
 
 void bind_tensor(nb::module_& module) {

@@ -79,7 +79,7 @@ def test_a_hook_that_gives_back_another_type_is_told() -> None:
     module = ours.LSTM(5, 7)
     with saved_tensors_hooks(torch.Tensor.half, lambda kept: kept):
         outputs = module(torch.randn(9, 4, 5))[0]
-    with pytest.raises(ConfigError, match=r"gave back torch\.float16 on cpu\. Convert it in the"):
+    with pytest.raises(ConfigError, match=r"but there is torch\.float16 on cpu\. Convert it in"):
         outputs.sum().backward()
 
 
@@ -215,13 +215,51 @@ def test_a_hook_that_gives_back_fewer_rows_than_ids_mean_is_refused(
         loss.backward()  # type: ignore[no-untyped-call]
 
 
+@pytest.mark.parametrize(
+    "shape", [(9, 4, 4), (18, 4), (18, 6), (36, 18), (36, 6), (9, 4, 6)], ids=str
+)
+def test_a_hook_that_gives_back_a_tensor_without_memory_is_refused(shape: tuple[int, ...]) -> None:
+    stack = Stack(GRUCell(), 4, 6)
+    with saved_tensors_hooks(
+        lambda one: one,
+        lambda one: torch._efficientzerotensor(shape) if one.shape == shape else one,
+    ):
+        loss = stack(torch.randn(9, 4, 4, requires_grad=True))[0].sum()
+    with pytest.raises(RuntimeError, match="has no memory of its own"):
+        loss.backward()
+
+
+def test_a_sign_that_a_hook_leaves_outside_memory_counts() -> None:
+    stack, x = Stack(GRUCell(), 4, 6), torch.randn(9, 4, 4, requires_grad=True)
+    expected = torch.autograd.grad(stack(x)[0].sum(), [x, *stack.parameters()])
+    with saved_tensors_hooks(lambda one: one, lambda one: torch._neg_view(-one)):
+        loss = stack(x)[0].sum()
+        found = torch.autograd.grad(loss, [x, *stack.parameters()])
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_sizes_of_steps_that_no_longer_begin_with_the_batch_are_refused() -> None:
+    packed = pack_padded_sequence(torch.randn(3, 3, 5), torch.tensor([3, 2, 1]))
+    loss = ours.GRU(5, 7)(packed)[0].data.sum()
+    packed.batch_sizes.data.fill_(2)  # as many rows in all
+    with pytest.raises(ShapeError, match=r"batch_sizes must begin with B=3, .* but hold 2 first"):
+        loss.backward()
+
+
+def test_a_sparse_gradient_from_above_is_refused_as_that() -> None:
+    outputs = Stack(GRUCell(), 4, 6)(torch.randn(9, 4, 4))[0]
+    with pytest.raises(ConfigError, match="one dense gradient at a time, not a sparse one"):
+        outputs.backward(torch.ones_like(outputs).to_sparse())
+
+
 def test_a_hook_that_gives_back_another_type_is_refused() -> None:
     packed = pack_padded_sequence(torch.randn(3, 2, 5), torch.tensor([3, 2]))
     with saved_tensors_hooks(
         lambda one: one, lambda one: one.float() if one.dtype is torch.int64 else one
     ):
         loss = ours.GRU(5, 7)(packed)[0].data.sum()
-    with pytest.raises(ConfigError, match=r"here torch\.int64 on the CPU, but gave back"):
+    with pytest.raises(ConfigError, match=r"here torch\.int64 on the CPU, but there is"):
         loss.backward()
 
 

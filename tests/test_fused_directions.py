@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recurra import cells, fused, kernels
 from recurra.cells.lstm import LSTMCell
@@ -160,3 +160,50 @@ def test_the_two_directions_x_gates_must_have_the_same_shape() -> None:
     weights, state = [layer.weights] * 2, [(zeros, zeros)] * 2
     with pytest.raises(ShapeError, match=wanted):
         fused.layer(cell, weights, state, None, False, x_gates=tables, ids=ids)
+
+
+@pytest.mark.parametrize("form", ["x", "table"])
+@pytest.mark.parametrize("direction", ["l0", "l0_reverse"])
+def test_what_stands_for_a_direction_is_called(form: str, direction: str) -> None:
+    class Doubled(nn.Module):
+        def __init__(self, layer: nn.Module) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                return getattr(super().__getattr__("layer"), name)
+
+        def forward(self, *given: Any) -> Any:
+            outputs, final = self.layer(*given)
+            return 2 * outputs, final
+
+    given = Given("gru", form)
+    (plain, *_), _ = given.run(given.stack, given.values)
+    part = slice(H) if direction == "l0" else slice(H, None)
+    expected = plain.clone()
+    expected[..., part] *= 2
+    layer = getattr(given.stack, direction)
+    own = layer.forward
+    layer.forward = lambda *all_: (lambda found: (2 * found[0], found[1]))(own(*all_))
+    (patched, *_), _ = given.run(given.stack, given.values)
+    assert torch.equal(patched, expected)
+    del layer.forward
+    setattr(given.stack, direction, Doubled(layer))
+    if form == "x":
+        wrapped, _ = given.stack(given.values, lengths=LENGTHS)
+    else:
+        wrapped, _ = given.stack.forward_ids(given.ids, given.values, lengths=LENGTHS)
+    assert torch.equal(wrapped, expected)
+
+
+def test_a_final_state_may_be_changed_in_place_and_gradients_go_on_through_it() -> None:
+    given = Given("lstm", "x")
+    _, (forward, reverse) = given.stack(given.values, lengths=LENGTHS)
+    forward.hidden[1] = 0
+    (forward.hidden.sum() + reverse.cell.sum()).backward()
+    assert given.values is not None
+    assert given.values.grad is not None
+    assert given.values.grad.abs().sum() > 0

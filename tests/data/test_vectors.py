@@ -129,6 +129,8 @@ def test_a_ts_line_is_a_sequence_whose_dimensions_are_columns(tmp_path: Path) ->
             f"{HEADER}1:2:b\n1:2:c\n",
             r"line 7: the label 'c' is not one of the header's @classLabel: a, b\.",
         ),
+        (f"{HEADER}1:2:b\n1,2:3,4\n", r"line 7 ends in values where its label should stand"),
+        (f"{HEADER.replace(' a b', '')}1,2:3,4\n", r"line 6 ends in values where its label"),
     ],
 )
 def test_a_ts_file_that_cannot_be_read_names_the_line(

@@ -136,14 +136,16 @@ def test_a_layer_gives_the_same_bits_however_its_tensors_are_read() -> None:
         assert torch.equal(one, other)
 
 
-def test_a_table_of_another_major_version_is_left_alone() -> None:
+@pytest.mark.parametrize(("major", "name"), [(99, "dlpack_exchange_api"), (1, "dltensor_api")])
+def test_a_table_of_another_major_version_or_name_is_left_alone(major: int, name: str) -> None:
     # a version, no older table, and where functions should be nothing that could be called
-    table = (ctypes.c_uint64 * 7)(99, 0, 1, 1, 1, 1, 1)
+    table = (ctypes.c_uint64 * 7)(major, 0, 1, 1, 1, 1, 1)
+    called = ctypes.create_string_buffer(name.encode())  # a capsule does not copy its name
     new = ctypes.pythonapi.PyCapsule_New
     new.restype, new.argtypes = (
         ctypes.py_object,
-        [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p],
+        [ctypes.c_void_p] * 3,
     )
-    read_with(new(ctypes.addressof(table), b"dlpack_exchange_api", None))
+    read_with(new(ctypes.addressof(table), ctypes.addressof(called), None))
     assert kernels.all_plain(torch.zeros(3))
     assert not kernels.all_plain(torch.zeros(3, dtype=torch.float64))

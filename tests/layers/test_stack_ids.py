@@ -11,6 +11,7 @@ from recurra.arrays import Array
 from recurra.cells import Weights
 from recurra.cells.lstm import LSTMCell
 from recurra.errors import ShapeError
+from recurra.layers.stack import Stack
 from tests.layers.stacks import IN, B, T, stack
 
 
@@ -93,3 +94,16 @@ def test_an_id_that_is_no_symbol_is_an_error(steps: int, symbol: int) -> None:
     ids = torch.full((steps, 2), symbol)
     with pytest.raises(IndexError, match="out of range"):
         stack().forward_ids(ids, None)
+
+
+@pytest.mark.parametrize("symbols", [3, 30])
+def test_ids_and_lengths_that_are_no_whole_numbers_are_refused(symbols: int) -> None:
+    stack, embedding = Stack(cells.load("gru"), 4, 5), torch.randn(symbols, 4)
+    ids = torch.ones(3, 2, dtype=torch.int64)
+    with pytest.raises(ShapeError, match=r"ids must be whole numbers, .* but are torch\.float32"):
+        stack.forward_ids(ids + 0.9, embedding)
+    with pytest.raises(
+        ShapeError, match=r"lengths must be whole numbers, .* but are torch\.float32"
+    ):
+        stack.forward_ids(ids, embedding, lengths=torch.tensor([1.5, 3.0]))
+    stack.forward_ids(ids.int(), embedding, lengths=torch.tensor([1, 3], dtype=torch.int32))

@@ -78,6 +78,11 @@ def from_ts(path: Path, *, labelled: bool) -> Examples:
         fields = line.strip().split(":")
         if classes:
             labels.append(fields.pop().strip())
+            if labelled and "," in labels[-1]:
+                raise DataError(
+                    f"{path}, line {number} ends in values where its label should stand: is it "
+                    "cut short?"
+                )
             if labelled and listed and labels[-1] not in listed:
                 raise DataError(
                     f"{path}, line {number}: the label {labels[-1]!r} is not one of the header's "

@@ -114,5 +114,6 @@ def layer(
     outputs, *final = run(call, x, *(*start, None)[:2], *of_each)
     if not call.stacked:
         return outputs, [cell.State(*final)]
-    each = zip(*(field.unbind(0) for field in final), strict=True)
+    # selected one by one: what unbind gives may not be changed in place
+    each = ([field[direction] for field in final] for direction in range(directions))
     return outputs, [cell.State(*one) for one in each]

@@ -33,23 +33,27 @@ def gradients(
     x, ids, outputs = left[X], left[IDS], left[-1]
     assert outputs is not None
     wide = call.kind.gates * call.hidden
+    wants_x, *wants_each = wants
+    # Where x_gates stand in `found`: their gradient stands where gates do, nothing is filled.
+    places = range(BEFORE - H0 + IH if x is None else len(wants_each), len(wants_each), WEIGHTS)
     found = [
-        None if not want else outputs.new_empty(wide) if one is None else torch.empty_like(one)
-        for one, want in zip(left[H0:gates_at], wants[1:], strict=True)
+        None
+        if not want or place in places
+        else outputs.new_empty(wide)
+        if one is None
+        else torch.empty_like(one)
+        for place, (one, want) in enumerate(zip(left[H0:gates_at], wants_each, strict=True))
     ]
-    x_gates: dict[int, Tensor] = {}  # by their place in found: the gradient stands where gates do
-    inputs: list[Tensor] = []  # the gradient of x, by each direction
-    if x is None:
-        left = list(left)
-        for gate_at, place in enumerate(range(BEFORE - H0 + IH, len(found), WEIGHTS), gates_at):
-            if found[place] is None:
-                continue
-            found[place] = None  # nothing for the native call to fill
+    x_gates: dict[int, Tensor] = {}  # by those places
+    for gate_at, place in enumerate(places, gates_at):
+        if wants_each[place]:
             gates = left[gate_at]
             if gates is None:
-                gates = left[gate_at] = outputs.new_empty((size.tokens, wide))
+                gates = outputs.new_empty((size.tokens, wide))
+                left = [*left[:gate_at], gates, *left[gate_at + 1 :]]
             x_gates[place] = gates
-    elif wants[0]:
+    inputs: list[Tensor] = []  # the gradient of x, by each direction
+    if wants_x and x is not None:
         shape = x.shape if ids is None else (size.tokens, size.width)
         inputs = [outputs.new_empty(shape) for _ in range(call.directions)]
     above = _above(call, d_outputs)

@@ -83,9 +83,9 @@ class _Sequence(Function):
             if _in_memory(d_outputs, *d_final):
                 raise
             raise ConfigError(
-                "the native kernels take one gradient at a time, not many as is_grads_batched=True "
-                "and vectorize=True give. Leave it out, or set the environment variable "
-                "RECURRA_KERNELS=off."
+                "the native kernels take one dense gradient at a time, not a sparse one, and not "
+                "many as is_grads_batched=True and vectorize=True give. Leave that out, or set the "
+                "environment variable RECURRA_KERNELS=off."
             ) from None
         for one in own:
             spare.give(one)
@@ -120,10 +120,11 @@ def _as_saved(unpacked: Tensor | None, place: int) -> Tensor | None:
         return None
     if unpacked.dtype is not kind or not unpacked.is_cpu:
         raise ConfigError(
-            f"hooks for saved tensors must give back what they took, here {kind} on the CPU, "
-            f"but gave back {unpacked.dtype} on {unpacked.device}. Convert it in the unpack hook."
+            f"hooks for saved tensors must give back what they took, here {kind} on the CPU, but "
+            f"there is {unpacked.dtype} on {unpacked.device}. Convert it in the unpack hook, or "
+            "if no hook did it, give no weight's `.data` another type between the passes."
         )
-    return unpacked.contiguous()
+    return unpacked.resolve_neg().contiguous()
 
 
 def _kept(call: Call, left: Sequence[Any]) -> Sequence[Any]:

@@ -31,5 +31,6 @@ def all_plain(*tensors: Tensor | None) -> bool:
 
 
 def all_in_place(tensors: Sequence[Tensor | None], indices: int) -> bool:
-    """Whether each is contiguous on the CPU: the first `indices` of int64, the others float32."""
+    """Whether each lies contiguous on the CPU, as it is: the first `indices` of int64, the others
+    float32."""
     return native.all_in_place(tensors, indices)  # type: ignore[no-any-return]

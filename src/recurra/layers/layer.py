@@ -108,14 +108,12 @@ class Layer(nn.Module):
         self, source: Source, weights: Weights, state: CellState, lengths: Tensor | None
     ) -> tuple[Tensor, CellState]:
         """The loop of `step`, with `forward`'s results."""
-        x_gates, projected, ids = source
+        read, projected, ids = source
         if ids is not None:
-            x_gates = nn.functional.embedding(ids, x_gates)
-        if not projected:
-            x = x_gates
-            if lengths is not None:  # weights' gradients are sums over all steps: 0 · NaN is NaN
-                x = x.masked_fill(~_real(len(x), lengths, x.device), 0)
-            x_gates = self.cell.project(x, weights)  # (T, B, G·H)
+            read = nn.functional.embedding(ids, read)
+        if lengths is not None and not projected:  # weights' gradients are sums over all steps:
+            read = read.masked_fill(~_real(len(read), lengths, read.device), 0)  # 0 · NaN is NaN
+        x_gates = read if projected else self.cell.project(read, weights)  # (T, B, G·H)
         if lengths is None:
             return self._unroll(x_gates, weights, state, None, len(x_gates))
         real = _real(len(x_gates), lengths, x_gates.device)
@@ -167,11 +165,9 @@ def run(
     fields = [field for one in state for field in one]
     values = [value for one in weights for value in one.values()]
     if fused.takes(cell, *read, *fields, *values):
-        _, projected, ids = sources[0]
-        reverse = layers[0].reverse
-        if projected:
-            return fused.layer(cell, weights, state, lengths, reverse, x_gates=read, ids=ids)
-        return fused.layer(cell, weights, state, lengths, reverse, x=read[0], ids=ids)
+        x, projected, ids = sources[0]
+        form: dict[str, Any] = {"x_gates": read} if projected else {"x": x}
+        return fused.layer(cell, weights, state, lengths, layers[0].reverse, ids=ids, **form)
     each = zip(layers, sources, weights, state, strict=True)
     return joined([layer.loop(source, own, start, lengths) for layer, source, own, start in each])
 

@@ -127,6 +127,7 @@ class Stack(nn.Module):
         from the looked-up rows. A model that drops embeddings out calls `forward` in training.
         """
         check_shape("ids", ids, ("T", "B"))
+        _check_integers("ids", ids)
         if embedding is not None:
             check_shape("embedding", embedding, ("V", self.input_size))
         if cudnn.takes(self.cell, ids, self.parameters()):
@@ -154,9 +155,10 @@ class Stack(nn.Module):
         for depth in range(self.num_layers):
             layers = self.layers(depth)
             start = before[len(after) : len(after) + len(layers)]
-            if len(layers) > 1 and not hooked(layers):
+            whole = all(type(one) is Layer for one in layers) and not hooked(layers)
+            if len(layers) > 1 and whole:
                 outputs, final = run(layers, given, start, lengths, generator)
-            else:  # a hook on a direction sees what that takes and gives
+            else:  # what stands for a direction, or a hook on it, sees what that takes and gives
                 each = zip(layers, start, strict=True)
                 parts = [layer(given, one, lengths, generator) for layer, one in each]
                 outputs, final = joined(parts)
@@ -222,6 +224,12 @@ def _check_lengths(lengths: Tensor | None, steps: int, batch: int) -> None:
     if lengths is None:
         return
     check_shape("lengths", lengths, (batch,))
+    _check_integers("lengths", lengths)
     low, high = int(lengths.min()), int(lengths.max())
     if low < 0 or high > steps:
         raise ShapeError(f"lengths must be 0 to T={steps} but reach from {low} to {high}.")
+
+
+def _check_integers(what: str, tensor: Tensor) -> None:
+    if tensor.dtype not in (torch.int64, torch.int32):
+        raise ShapeError(f"{what} must be whole numbers, int64 or int32, but are {tensor.dtype}.")
