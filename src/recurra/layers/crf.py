@@ -75,6 +75,8 @@ class ConditionalRandomField(nn.Module):
         """The score of these tags, (B,)."""
         real = torch.arange(len(tags), device=tags.device)[:, None] < lengths  # (T, B)
         emitted = emissions.gather(2, tags[..., None])[..., 0]  # (T, B)
+        # What a field's own number gets from each token is the same: threads that add these up in
+        # the order in which they come change no bit.
         moved = self.transitions[tags[:-1], tags[1:]]  # (T − 1, B)
         last = tags.gather(0, (lengths - 1)[None])[0]  # (B,)
         inner = (emitted * real).sum(0) + (moved * real[1:]).sum(0)

@@ -117,7 +117,9 @@ class LanguageModel(nn.Module):
         """What the projection reads (T, B, H), and the state after."""
         embedding = self.embedding.get("weight")
         if embedding is not None and self.training and self.settings.dropout:
-            embedded = self.dropout(embedding[ids], generator)  # (T, B, E)
+            # not embedding[ids]: threads add its gradient up in the order in which they come
+            embedded = nn.functional.embedding(ids, embedding)  # (T, B, E)
+            embedded = self.dropout(embedded, generator)
             outputs, state = self.recurrent(embedded, state, generator=generator)
         else:
             outputs, state = self.recurrent.forward_ids(ids, embedding, state, generator=generator)

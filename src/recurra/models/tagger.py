@@ -111,13 +111,15 @@ class Tagger(nn.Module):
 
     def forward(self, batch: Sentences, generator: torch.Generator | None = None) -> Tensor:
         """(T, B, K); dropout needs its generator."""
-        vectors = self.words["weight"][batch.words]  # (T, B, E)
+        # not weight[words]: threads add its gradient up in the order in which they come
+        vectors = nn.functional.embedding(batch.words, self.words["weight"])  # (T, B, E)
         if self.letters is not None:
             _, state = self.spelling.forward_ids(
                 batch.letters, self.letters["weight"], lengths=batch.letter_lengths
             )
             spelled = torch.cat([one.hidden for one in state], dim=-1)  # (N, 2·letter_hidden)
-            vectors = torch.cat([vectors, spelled[batch.spelling]], dim=-1)
+            spelled = nn.functional.embedding(batch.spelling, spelled)
+            vectors = torch.cat([vectors, spelled], dim=-1)
         vectors = self.dropout(vectors, generator)
         outputs, _ = self.recurrent(vectors, lengths=batch.lengths, generator=generator)
         outputs = self.dropout(outputs, generator)  # (T, B, 2·H)
