@@ -249,7 +249,7 @@ def test_sizes_of_steps_that_no_longer_begin_with_the_batch_are_refused() -> Non
 
 def test_a_sparse_gradient_from_above_is_refused_as_that() -> None:
     outputs = Stack(GRUCell(), 4, 6)(torch.randn(9, 4, 4))[0]
-    with pytest.raises(ConfigError, match="one dense gradient at a time, not a sparse one"):
+    with pytest.raises(ConfigError, match=r"one gradient at a time, .* and no sparse one"):
         outputs.backward(torch.ones_like(outputs).to_sparse())
 
 

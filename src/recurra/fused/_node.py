@@ -83,9 +83,9 @@ class _Sequence(Function):
             if _in_memory(d_outputs, *d_final):
                 raise
             raise ConfigError(
-                "the native kernels take one dense gradient at a time, not a sparse one, and not "
-                "many as is_grads_batched=True and vectorize=True give. Leave that out, or set the "
-                "environment variable RECURRA_KERNELS=off."
+                "the native kernels take one gradient at a time, not many as is_grads_batched=True "
+                "and vectorize=True give, and no sparse one. Leave that out, or set the environment "
+                "variable RECURRA_KERNELS=off."
             ) from None
         for one in own:
             spare.give(one)
