@@ -84,8 +84,8 @@ class _Sequence(Function):
                 raise
             raise ConfigError(
                 "the native kernels take one gradient at a time, not many as is_grads_batched=True "
-                "and vectorize=True give, and no sparse one. Leave that out, or set the environment "
-                "variable RECURRA_KERNELS=off."
+                "and vectorize=True give, and no sparse one. Leave that out, or set the "
+                "environment variable RECURRA_KERNELS=off."
             ) from None
         for one in own:
             spare.give(one)
