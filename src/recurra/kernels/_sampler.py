@@ -57,6 +57,11 @@ class Sampler:
         self._kind = kind(cell)
         symbols, hidden = (int(size) for size in projection.shape)
         self._sizes = symbols, hidden, len(layers)
+        if not all(self._sizes):
+            raise ShapeError(
+                "a Sampler needs 1 or more symbols, units and layers, but there are "
+                f"{symbols}, {hidden} and {len(layers)}."
+            )
         if (table is None) == (embedding is None):
             raise ShapeError("a Sampler needs a table or an embedding, and not both.")
         width = 0 if embedding is None else int(embedding.shape[-1])
