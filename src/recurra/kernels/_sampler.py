@@ -120,7 +120,7 @@ class Sampler:
             integers("never", excluded, excluded.shape),
             excluded.size,
             temperature,
-            top_k or 0,
+            min(top_k or 0, self._sizes[0]),
             top_p or 0.0,
         )
         chunk = np.zeros((steps + 1, batch), np.int64)
