@@ -104,6 +104,10 @@ struct Left {
         h0 = state("h0", size);
         c0 = state("c0", size);
         for (Index d = 0; d < D; ++d) weights.emplace_back(from, size, source, ids);
+        for (const auto& one : weights)
+            if (!one.hh || (source && !one.ih) ||
+                (size.cell == Cell::gru_reset_before && !one.other))
+                throw std::invalid_argument("a weight matrix that the cell needs is None.");
         for (Index d = 0; d < D; ++d)
             gates.push_back(from.array<float>("the gates", {size.tokens, GH}));
         for (Index d = 0; d < D; ++d)

@@ -7,13 +7,13 @@ namespace recurra::RECURRA_SET {
 
 struct Tanh {
     static Vec of(Vec x) { return tanh(x); }
-    static Vec slope(Vec y) { return slope_of_tanh(y); }
+    static Vec back(Vec dy, Vec y) { return dy * slope_of_tanh(y); }
 };
 
 struct Relu {
-    // NaN stays and lets its gradient through, as in torch; the slope at 0 is 0.
+    // NaN stays and lets its gradient through, as in torch; a closed unit lets none, inf neither.
     static Vec of(Vec x) { return x < 0.0f ? Vec{} : x; }
-    static Vec slope(Vec y) { return y <= 0.0f ? Vec{} : splat(1.0f); }
+    static Vec back(Vec dy, Vec y) { return y <= 0.0f ? Vec{} : dy; }
 };
 
 template <class Activation>
@@ -50,7 +50,7 @@ struct Rnn {
             const BackwardRow& row = rows.row[r];
             const Index n = rows.hidden - at;
             const Vec dh = product + load(row.carry_in + at, n) + load(row.d_output + at, n);
-            store(row.gates + at, dh * Activation::slope(load(row.h + at, n)), n);
+            store(row.gates + at, Activation::back(dh, load(row.h + at, n)), n);
         };
         from_next(w, rows, finish);
     }
