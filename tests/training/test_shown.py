@@ -94,7 +94,7 @@ def test_a_validation_that_is_not_in_nats_has_an_axis_of_its_own(
     (shown,) = seen
     assert [axes.get_ylabel() for axes in shown.axes] == labels
     assert shown.axes[-1].lines[-1].get_ydata().tolist() == [drawn]
-    legend = shown.axes[0].get_legend().get_texts()
+    legend = shown.legends[0].get_texts()
     assert [text.get_text() for text in legend] == ["training (smooth)", "validation"]
 
 

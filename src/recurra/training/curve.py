@@ -41,7 +41,7 @@ def write(folder: Path, records: Records, unit: str, watcher: Watcher) -> None:
             beside.set(ylabel=names[-1])
         lines += beside.plot(steps, values, "C1o-", label="validation")
     axes.grid(alpha=0.3)
-    axes.legend(handles=lines)
+    figure.legend(handles=lines, loc="outside upper center", ncols=2)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png")
