@@ -123,10 +123,11 @@ def test_a_label_of_wide_letters_takes_the_room_that_a_terminal_gives_it() -> No
     assert table == ["  1 中文  1 .", "  2 abcd  . 1"]
 
 
-def test_a_label_shows_itself_with_the_runners_up() -> None:
+def test_a_label_shows_itself_on_one_line_with_the_runners_up() -> None:
     label = Label("ka<b>", (("Tavi", 0.75), ("Olem", 0.25)))
     assert (label.label, label.probability) == ("Tavi", 0.75)
     assert str(label) == "Tavi 0.750 (Olem 0.250): ka<b>"
+    assert str(Label("a\nb\r\nc", (("Tavi", 0.75),))) == "Tavi 0.750: a b c"
     assert label.json()["ranked"][1] == {"label": "Olem", "probability": 0.25}
     assert "ka&lt;b&gt;" in label._repr_html_()
 

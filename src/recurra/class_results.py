@@ -52,7 +52,8 @@ class Label:
     def __str__(self) -> str:
         others = ", ".join(f"{name} {share:.3f}" for name, share in self.ranked[1:])
         rest = f" ({others})" if others else ""
-        return f"{self.label} {self.probability:.3f}{rest}: {self.given}"
+        # one line, whatever was given: an answer a line can be counted
+        return f"{self.label} {self.probability:.3f}{rest}: {' '.join(self.given.splitlines())}"
 
     def _repr_html_(self) -> str:
         rows = "".join(
