@@ -291,6 +291,7 @@ def fork_stack() -> None:
 
 def test_takes_looks_at_every_tensor() -> None:
     cell, one = LSTMCell(), torch.ones(2, 2)
-    assert fused.takes(cell, one, None, one)
+    assert fused.takes(cell, one, one)
+    assert not fused.takes(cell, one, None, one)
     assert not fused.takes(cell, one, one.double())
     assert not fused.takes(cell, torch.ones(0, 2))

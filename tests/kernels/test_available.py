@@ -62,11 +62,20 @@ def test_the_best_set_is_chosen_where_none_is_named() -> None:
 
 
 @present
-def test_a_set_that_cannot_be_had_is_an_error_that_says_what_there_is() -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("RECURRA_ISA", "mmx", "RECURRA_ISA is mmx, but this build and processor have "),
+        ("RECURRA_KERNELS", "0", "RECURRA_KERNELS is 0, but it can only be on or off."),
+    ],
+)
+def test_what_cannot_be_had_is_an_error_that_says_what_there_is(
+    name: str, value: str, said: str
+) -> None:
     code = "from recurra import kernels; kernels.why_missing()"
-    environment = {**os.environ, "RECURRA_ISA": "mmx"}
+    environment = {**os.environ, name: value}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True
     )
-    assert "RECURRA_ISA is mmx, but this build and processor have " in done.stderr
+    assert said in done.stderr
     assert "ConfigError" in done.stderr

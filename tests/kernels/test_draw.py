@@ -46,7 +46,7 @@ FILTERS: list[dict[str, Any]] = [
     {"temperature": 1e-3},
     {"top_k": 1},
     {"top_k": 5},
-    {"top_k": 10_000},
+    {"top_k": 10**30},
     {"top_p": 0.9},
     {"top_p": 0.01},
     {"top_p": 1.0},

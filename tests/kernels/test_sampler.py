@@ -213,6 +213,15 @@ def test_arrays_that_do_not_fit_are_errors() -> None:
         kernels.Sampler("lstm", network.layers, network.projection, network.bias)
 
 
+@pytest.mark.parametrize("sizes", [(0, 4, 2), (11, 0, 2), (11, 4, 0)], ids=str)
+def test_a_network_of_no_symbol_unit_or_layer_is_an_error(sizes: tuple[int, int, int]) -> None:
+    symbols, hidden, layers = sizes
+    projection, bias = np.zeros((symbols, hidden), np.float32), np.zeros(symbols, np.float32)
+    table = np.zeros((symbols, hidden), np.float32)
+    with pytest.raises(ShapeError, match="but there are {}, {} and {}".format(*sizes)):
+        kernels.Sampler("rnn", [{}] * layers, projection, bias, table=table)
+
+
 def test_ids_that_are_no_symbols_are_errors() -> None:
     network = Network("lstm", 4)
     sampler = network.sampler()

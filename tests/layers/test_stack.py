@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from recurra.cells import Cell
+from recurra.cells.gru_reset_before import GRUResetBeforeCell
 from recurra.cells.lstm import LSTMCell, LSTMState
 from recurra.errors import ConfigError, ShapeError
 from recurra.layers.stack import Stack, detached
@@ -222,3 +224,13 @@ def test_a_state_of_another_stack_is_an_error() -> None:
         ShapeError, match=r"state\[0\]\.hidden must have shape \(3, 6\) but has \(2, 6"
     ):
         stack()(inputs(), state)
+
+
+@pytest.mark.parametrize(
+    ("cell", "weight"), [(LSTMCell(), "weight_hh"), (GRUResetBeforeCell(), "weight_hn")]
+)
+def test_a_weight_made_none_is_an_error(cell: Cell[Any], weight: str) -> None:
+    network = Stack(cell, IN, H)
+    setattr(network.l0, weight, None)
+    with pytest.raises(AttributeError, match="NoneType"):
+        network(inputs().float())

@@ -100,6 +100,22 @@ def test_restore_makes_the_classes_torch_s_again() -> None:
     assert [type(module) for module in model.modules()] == kinds
 
 
+def test_restore_names_a_class_made_of_ours_which_it_leaves() -> None:
+    model = nn.Sequential(parametrizations.weight_norm(ours.GRU(5, 7), "weight_hh_l0"))
+    result = recurra.restore(model)
+    assert result.swapped == {}
+    assert str(result) == "left 0: ParametrizedGRU is a class of its own"
+
+
+def test_torch_fx_takes_a_layer_for_one_after_restore() -> None:
+    model, x = Small(), torch.randn(4, 3, 5)
+    recurra.accelerate(model)
+    with pytest.raises(torch.fx.proxy.TraceError):
+        torch.fx.symbolic_trace(model)
+    recurra.restore(model)
+    torch.testing.assert_close(torch.fx.symbolic_trace(model)(x), model(x), rtol=0, atol=0)
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of torch.jit.script
 def test_a_model_is_scripted_after_restore() -> None:
     model, x = Small(), torch.randn(4, 3, 5)
@@ -154,6 +170,13 @@ def test_a_layer_that_is_the_model_itself_is_swapped() -> None:
 
 def test_a_model_without_recurrent_layers_says_so() -> None:
     assert str(recurra.accelerate(nn.Linear(2, 2))) == "there is no recurrent layer in it"
+
+
+def test_a_cell_that_is_called_step_by_step_is_named_as_left() -> None:
+    model = nn.ModuleList([nn.LSTMCell(5, 7), nn.Linear(7, 2)])
+    result = recurra.accelerate(model)
+    assert result.swapped == {}
+    assert str(result) == "left 0: LSTMCell is one step, and the kernels take a whole sequence"
 
 
 def test_the_drop_ins_are_reached_without_importing_their_module() -> None:

@@ -101,6 +101,18 @@ def test_weights_of_other_sizes_are_refused_in_torch_s_words(
     assert errors[0] == errors[1]
 
 
+@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize("weight", ["weight_ih_l0", "weight_hh_l1", "weight_ih_l1_reverse"])
+def test_a_weight_made_none_is_refused_in_torch_s_words(name: str, weight: str) -> None:
+    errors = []
+    for module in pair(name, 5, 7, 2, bidirectional=True):
+        setattr(module, weight, None)
+        with pytest.raises((TypeError, AttributeError)) as caught:
+            module(torch.ones(4, 3, 5))
+        errors.append(str(caught.value))
+    assert errors[0] == errors[1]
+
+
 @needs_kernels
 @pytest.mark.parametrize(
     "sizes_and_order",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,7 @@ from recurra import cells
 from recurra.errors import ConfigError, DataError, ShapeError
 from recurra.runtime import LanguageModel, NetworkSettings, default_context, expected_shapes
 from recurra.runtime import language_model as module
+from recurra.runtime.sampling import sample
 from recurra.text.tokenizers import Tokenizer, fit
 
 Make = Callable[..., LanguageModel]
@@ -171,7 +174,7 @@ def test_without_a_newline_the_context_is_the_most_frequent_known_symbol() -> No
         ([4], 1, DataError, "symbol 4 is not in the model's vocabulary of 4"),
         ([-1], 1, DataError, "symbol -1 is not in the model's vocabulary of 4"),
         ([], 1, DataError, "there is no symbol to read: give at least one"),
-        ([1, 2], 1, ShapeError, "state[0] must have shape (2, 4) but has (1, 4)"),
+        ([1, 2], 1, ShapeError, "state[0].hidden must have shape (2, 4) but has (1, 4)"),
     ],
 )
 def test_a_bad_step_is_named(
@@ -180,6 +183,28 @@ def test_a_bad_step_is_named(
     with pytest.raises(error) as caught:
         bigram.step(np.array(ids, np.int64), bigram.initial_state(batch))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "peephole_lstm"])  # with a kernel and without
+def test_the_state_of_another_model_is_named(cell: str, random_model: Make) -> None:
+    model, ids = random_model(cell=cell, num_layers=2), np.array([1])
+    state = model.initial_state(1)
+    with pytest.raises(ShapeError, match=r"state must be 2 layers of 2 fields but has \[2\]"):
+        model.step(ids, state[:1])
+    with pytest.raises(ShapeError, match=r"2 layers of 2 fields but has \[1, 1\]"):
+        model.step(ids, random_model(cell="gru", num_layers=2).initial_state(1))
+    narrow = state[1]._replace(cell=state[1].cell[:, :1])  # NumPy would repeat it
+    with pytest.raises(
+        ShapeError, match=r"state\[1\]\.cell must have shape \(1, 12\) but has \(1, 1"
+    ):
+        model.step(ids, (state[0], narrow))
+
+
+def test_copies_and_pickles_draw_what_the_model_draws(random_model: Make) -> None:
+    model = random_model()
+    text = sample(model, length=20)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert sample(other, length=20) == text
 
 
 def test_targets_of_another_shape_are_named(bigram: LanguageModel) -> None:

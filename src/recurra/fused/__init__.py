@@ -38,9 +38,9 @@ def takes(cell: Cell[Any], *tensors: Tensor | None) -> bool:
     """Whether a layer of `cell` with these tensors runs in the native kernels.
 
     That is: the cell is exactly one of Recurra's own that has a kernel (not a subclass of one),
-    and every tensor is `readable`.
+    and every tensor is there and `readable`.
     """
-    return has_kernel(cell) and readable(*tensors)
+    return has_kernel(cell) and all(one is not None for one in tensors) and readable(*tensors)
 
 
 def readable(*tensors: Tensor | None) -> bool:

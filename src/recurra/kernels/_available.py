@@ -32,7 +32,7 @@ class InstructionSets(NamedTuple):
 def why_missing() -> str | None:
     """One line that says why the kernels are not used, or None where they are.
 
-    Raises ConfigError for a RECURRA_ISA that cannot be had.
+    Raises ConfigError for a RECURRA_ISA that cannot be had, or a RECURRA_KERNELS but on or off.
     """
     off = os.environ.get("RECURRA_KERNELS") == "off" if native is None else native.switched_off()
     if off:
@@ -53,9 +53,11 @@ def names() -> list[str]:
 
 @cache
 def instruction_sets() -> InstructionSets:
-    """What there is and what is used; ConfigError for a RECURRA_ISA that cannot be had."""
+    """What there is and what is used; ConfigError as for `why_missing`."""
     if native is None:
         raise ConfigError("there are no native kernels: " + _why_not_loaded)
+    if (asked := os.environ.get("RECURRA_KERNELS", "")) not in ("", "on", "off"):
+        raise ConfigError(f"RECURRA_KERNELS is {asked}, but it can only be on or off.")
     try:
         return InstructionSets(tuple(native.available()), native.chosen())
     except ValueError as error:

@@ -57,6 +57,11 @@ class Sampler:
         self._kind = kind(cell)
         symbols, hidden = (int(size) for size in projection.shape)
         self._sizes = symbols, hidden, len(layers)
+        if not all(self._sizes):
+            raise ShapeError(
+                "a Sampler needs 1 or more symbols, units and layers, but there are "
+                f"{symbols}, {hidden} and {len(layers)}."
+            )
         if (table is None) == (embedding is None):
             raise ShapeError("a Sampler needs a table or an embedding, and not both.")
         width = 0 if embedding is None else int(embedding.shape[-1])
@@ -115,7 +120,7 @@ class Sampler:
             integers("never", excluded, excluded.shape),
             excluded.size,
             temperature,
-            top_k or 0,
+            min(top_k or 0, self._sizes[0]),
             top_p or 0.0,
         )
         chunk = np.zeros((steps + 1, batch), np.int64)

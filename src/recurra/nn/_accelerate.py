@@ -45,15 +45,23 @@ def accelerate(model: nn.Module) -> Swapped:
             result.skipped[name] = f"it is recurra.nn.{type(module).__name__} already"
         elif isinstance(module, nn.RNNBase):
             result.skipped[name] = f"{type(module).__qualname__} is a class of its own"
+        elif isinstance(module, nn.RNNCellBase):
+            kind = type(module).__qualname__
+            result.skipped[name] = f"{kind} is one step, and the kernels take a whole sequence"
     return result
 
 
 def restore(model: nn.Module) -> Swapped:
-    """Makes every layer of the model that is ours torch's, however it became so; says which."""
+    """Makes every layer of the model that is ours torch's, however it became so; says which.
+
+    A class made of ours, as a parametrization makes one, is left.
+    """
     back = {ours: theirs for theirs, ours in PAIRS.items()}
     result = Swapped()
     for name, module in model.named_modules():
         if type(module) in back:
             module.__class__ = back[type(module)]
             result.swapped[name] = f"torch.nn.{type(module).__name__}"
+        elif isinstance(module, tuple(back)):
+            result.skipped[name] = f"{type(module).__qualname__} is a class of its own"
     return result

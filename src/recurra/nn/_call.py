@@ -40,6 +40,9 @@ def call_of(module: torch.nn.RNNBase, given: Any, state: Any) -> Call | None:
         return None
     fields = _fields(state, 2 if module.mode == "LSTM" else 1)
     weights = _weights(module)
+    for at in range(0, len(weights), kernels.WEIGHTS):
+        if weights[at] is None or weights[at + 1] is None:  # the kernels would read them
+            return None
     if fields is None or not fused.readable(x, *fields, *weights):
         return None
     unbatched = False

@@ -19,7 +19,7 @@ from recurra import cells, config, kernels, store
 from recurra.cells import Weights
 from recurra.decoding.filters import normalised
 from recurra.decoding.state import Floats
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import ConfigError, DataError, RunError, ShapeError
 from recurra.runtime import native
 from recurra.runtime.given import encode
 from recurra.runtime.int8 import round_layers, rounded
@@ -131,6 +131,10 @@ class LanguageModel:
             int8=self._int8,
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the packed network, which a copy packs anew."""
+        return {name: value for name, value in self.__dict__.items() if name != "sampler"}
+
     def initial_state(self, batch: int) -> State:
         """The state before the first symbol of `batch` sequences: learned, or zeros."""
         size = self.settings.hidden_size
@@ -176,8 +180,14 @@ class LanguageModel:
         check_shape("ids", ids, ("T", "B"))
         self._check_ids(ids)
         steps, batch = ids.shape
+        fields, found = self.cell.State._fields, [len(layer) for layer in state]
+        if found != [len(fields)] * len(self._layers):
+            raise ShapeError(
+                f"state must be {len(self._layers)} layers of {len(fields)} fields but has {found}."
+            )
         for index, layer in enumerate(state):
-            check_shape(f"state[{index}]", layer[0], (batch, self.settings.hidden_size))
+            for field, array in zip(fields, layer, strict=True):
+                check_shape(f"state[{index}].{field}", array, (batch, self.settings.hidden_size))
         stretch = max(1, GATES_AT_ONCE // (batch * self._layers[0].weight_ih.shape[0]))
         for start in range(0, steps, stretch):
             part = slice(start, min(start + stretch, steps))
