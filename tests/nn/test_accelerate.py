@@ -164,8 +164,16 @@ def test_accelerating_twice_changes_nothing_more() -> None:
 
 def test_a_layer_that_is_the_model_itself_is_swapped() -> None:
     model = nn.GRU(5, 7)
-    assert str(recurra.accelerate(model)) == "swapped the model itself: GRU"
+    assert str(recurra.accelerate(model)).startswith("swapped the model itself: GRU")
     assert type(model) is ours.GRU
+
+
+def test_where_the_kernels_are_not_used_it_says_so_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECURRA_KERNELS", "off")
+    assert str(recurra.accelerate(nn.GRU(5, 7))).splitlines() == [
+        "swapped the model itself: GRU",
+        "none is faster, the native kernels are not used: RECURRA_KERNELS=off",
+    ]
 
 
 def test_a_model_without_recurrent_layers_says_so() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from recurra import kernels
 from recurra.nn._layers import GRU, LSTM, RNN
 
 PAIRS: dict[type[nn.Module], type[nn.Module]] = {nn.RNN: RNN, nn.LSTM: LSTM, nn.GRU: GRU}
@@ -17,12 +18,15 @@ class Swapped:
 
     swapped: dict[str, str] = field(default_factory=dict)  # name: class
     skipped: dict[str, str] = field(default_factory=dict)  # name: why
+    not_used: str | None = None  # why the kernels are not, where they are not
 
     def __str__(self) -> str:
         lines = [
             f"swapped {name or 'the model itself'}: {kind}" for name, kind in self.swapped.items()
         ]
         lines += [f"left {name or 'the model itself'}: {why}" for name, why in self.skipped.items()]
+        if self.swapped and self.not_used:
+            lines.append(f"none is faster, the native kernels are not used: {self.not_used}")
         return "\n".join(lines) or "there is no recurrent layer in it"
 
 
@@ -33,7 +37,7 @@ def accelerate(model: nn.Module) -> Swapped:
     buffers, hooks and an optimizer that holds them stay. `restore` changes back. Not for a model
     that changes a layer's output in place, which the backward pass reads (of torch.nn.LSTM's, too).
     """
-    result = Swapped()
+    result = Swapped(not_used=kernels.why_missing())
     for name, module in model.named_modules():
         if type(module) in PAIRS:
             if getattr(module, "proj_size", 0):
