@@ -112,10 +112,22 @@ def test_columns_of_labels_as_short_as_the_counts_are_called_by_them() -> None:
     assert str(longer).splitlines()[-3:] == ["          1 2", "  1 0     1 1", "  2 10    . 2"]
 
 
-def test_a_label_shows_itself_with_the_runners_up() -> None:
+def test_a_label_of_wide_letters_takes_the_room_that_a_terminal_gives_it() -> None:
+    both = np.array([0, 1])
+    shown = str(class_report(["中文", "abcd"], both, both, nats=0.5, split="the test part"))
+    _, lines = shown.split("  examples\n")
+    wide, narrow, _, _, heads, *table = lines.splitlines()
+    # two letters as wide as four
+    assert wide.index("1.0000") + 2 == narrow.index("1.0000")
+    assert heads == " " * len("  1 abcd ") + " 1 2"
+    assert table == ["  1 中文  1 .", "  2 abcd  . 1"]
+
+
+def test_a_label_shows_itself_on_one_line_with_the_runners_up() -> None:
     label = Label("ka<b>", (("Tavi", 0.75), ("Olem", 0.25)))
     assert (label.label, label.probability) == ("Tavi", 0.75)
     assert str(label) == "Tavi 0.750 (Olem 0.250): ka<b>"
+    assert str(Label("a\nb\r\nc", (("Tavi", 0.75),))) == "Tavi 0.750: a b c"
     assert label.json()["ranked"][1] == {"label": "Olem", "probability": 0.25}
     assert "ka&lt;b&gt;" in label._repr_html_()
 

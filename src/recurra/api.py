@@ -69,8 +69,8 @@ def train(
     base = chosen.Config()
     if old is not None:
         base = chosen.continued(_config(chosen, old.folder, old.record), same_data=not names)
+        require_readable(old.folder, names or old.record.given, own=not names)
         names = names or old.record.given
-        require_readable(old.folder, names)
     out = out if out is not None else recipe.out
     require(out is None or str(out) != "", "out", out, "must name a folder")
     folder = Path(out) if out is not None else default_folder(name, names)
@@ -127,7 +127,7 @@ def resume(
     streams = Streams(record.seed)
     assets = task.read_assets(folder)
     watcher = watcher or Lines(sys.stderr)
-    require_readable(folder, given)
+    require_readable(folder, given, own=not files)
     prepared = task.prepare(config, given, streams, assets, progress=watcher.reading)
     require_same(folder, record.files, prepared.sources)
     model = task.build(prepared.config, assets, streams.init)

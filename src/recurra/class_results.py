@@ -6,6 +6,7 @@ training and predicting do without it.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -51,7 +52,8 @@ class Label:
     def __str__(self) -> str:
         others = ", ".join(f"{name} {share:.3f}" for name, share in self.ranked[1:])
         rest = f" ({others})" if others else ""
-        return f"{self.label} {self.probability:.3f}{rest}: {self.given}"
+        # one line, whatever was given: an answer a line can be counted
+        return f"{self.label} {self.probability:.3f}{rest}: {' '.join(self.given.splitlines())}"
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -91,11 +93,11 @@ class ClassReport(Evaluation):
         }
 
     def __str__(self) -> str:
-        width = max(len(name) for name in (*self.labels, "class"))
+        width = max(_cells(name) for name in (*self.labels, "class"))
         lines = [f"  {'class':<{width}}  precision  recall      F1  examples"]
         for name, one in self.classes.items():
             scores = f"{one.precision:9.4f}  {one.recall:6.4f}  {one.f1:6.4f}"
-            lines.append(f"  {name:<{width}}  {scores}  {one.examples:8,}")
+            lines.append(f"  {_filled(name, width)}  {scores}  {one.examples:8,}")
         if len(self.labels) <= SHOWN:
             table = self._table(width)
         else:
@@ -110,18 +112,19 @@ class ClassReport(Evaluation):
         """
         numbers = [str(number) for number in range(1, len(self.labels) + 1)]
         cell = max(len(f"{max(max(row) for row in self.confusion)}"), len(numbers[-1])) + 1
-        if max(len(name) for name in self.labels) < cell:
-            heads, names = list(self.labels), [f"{name:<{width}}" for name in self.labels]
+        names = [_filled(name, width) for name in self.labels]
+        if max(_cells(name) for name in self.labels) < cell:
+            heads = list(self.labels)
         else:
             indent = len(numbers[-1])
             heads = numbers
             names = [
-                f"{number:>{indent}} {name:<{width}}"
-                for number, name in zip(numbers, self.labels, strict=True)
+                f"{number:>{indent}} {name}" for number, name in zip(numbers, names, strict=True)
             ]
         lines = [
             "  rows: the truth; columns: the answer",
-            "  " + " " * len(names[0]) + "".join(f"{head:>{cell}}" for head in heads),
+            " " * (2 + _cells(names[0]))
+            + "".join(" " * (cell - _cells(head)) + head for head in heads),
         ]
         for name, row in zip(names, self.confusion, strict=True):
             counts = "".join(f"{count or '.':>{cell}}" for count in row)
@@ -140,6 +143,15 @@ class ClassReport(Evaluation):
             rows += f"<tr><th>{escape(name)}</th>{cells}</tr>"
         caption = "<caption>rows: the truth; columns: the answer</caption>"
         return f"{super()._repr_html_()}<table>{caption}<tr><th></th>{heads}</tr>{rows}</table>"
+
+
+def _cells(text: str) -> int:
+    """How many letters' room a terminal gives a text: wide ones, as Chinese, take two."""
+    return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text)
+
+
+def _filled(text: str, width: int) -> str:
+    return text + " " * (width - _cells(text))
 
 
 def class_report(

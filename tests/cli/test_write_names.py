@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -82,6 +83,16 @@ def test_the_report_needs_no_torch(run: str) -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_a_name_from_standard_input_is_scored_without_the_line_end_behind_it(
+    run: str, end: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"al" + end)))
+    assert main(["score", run, "-", "al"]) == 0
+    _, first, second, _ = capsys.readouterr().out.splitlines()
+    assert first == second
 
 
 def test_a_score_says_that_the_end_is_counted(run: str, capsys: pytest.CaptureFixture[str]) -> None:

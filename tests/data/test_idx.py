@@ -67,6 +67,13 @@ def test_a_file_that_announces_far_more_than_it_has_takes_no_memory_for_it(tmp_p
         idx.read(path, 3)
 
 
+def test_images_without_a_row_are_counted_and_not_listed(tmp_path: Path) -> None:
+    path = tmp_path / NAMES[0]
+    path.write_bytes(bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**32 - 1, 0, 28))
+    found = idx.from_images(path, labelled=False)
+    assert (len(found), found.left_out) == (0, 2**32 - 1)
+
+
 def test_labels_that_are_missing_or_of_another_number_are_named(images: Path) -> None:
     labels = idx.labels_of(images)
     labels.write_bytes(as_idx(np.array([1], np.uint8)))

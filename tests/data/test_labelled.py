@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,23 @@ def test_two_files_of_one_name_and_ending_are_refused_by_name_where_no_label_is_
     assert str(caught.value) == (
         f"{names[1]} and {names[2]} share a name: a class would have two files."
     )
+
+
+def test_a_text_or_a_label_that_no_file_could_hold_is_named_by_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    first = '{"text": "a", "label": "x"}\n'
+    path.write_text(first + '{"text": "\\ud800", "label": "y"}\n')
+    with pytest.raises(DataError, match=r"a\.jsonl, line 2: the text has half a surrogate pair"):
+        read([str(path)], Columns())
+    path.write_text(first + '{"text": "b", "label": "\\ud800"}\n')
+    with pytest.raises(DataError, match=r"line 2: the label '\\ud800' is no Unicode text"):
+        read([str(path)], Columns())
+
+
+def test_a_folder_of_a_class_whose_name_is_not_utf8_is_to_be_renamed(folder: Path) -> None:
+    (folder / "ham").rename(folder / os.fsdecode(b"caf\xe9"))
+    with pytest.raises(DataError, match=r"the label 'caf\\udce9' is no Unicode text.* rename"):
+        read([str(folder)], Columns())
 
 
 def test_text_and_vectors_at_once_are_refused(tmp_path: Path) -> None:

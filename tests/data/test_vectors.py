@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,40 @@ def test_a_damaged_npz_is_one_clear_line(tmp_path: Path) -> None:
             from_npz(path, labelled=True)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"not an array", r"has no array 'x'\. It has: y"),
+        (b"\x93NUMPY\x01\x00\x10\x00" + b"(" * 16, r"a\.npz is damaged"),
+        (b"\x93NUMPY\x01\x00\x10\x27" + b"-" * 10_000, r"a\.npz is damaged"),
+        (
+            b"\x93NUMPY\x01\x00\x60\x00"
+            + b"{'descr': '<f8', 'fortran_order': False, 'shape': (2"
+            + b"0" * 40
+            + b",)}\n",
+            r"a\.npz is damaged",
+        ),
+    ],
+)
+def test_whatever_stands_in_the_place_of_an_array_is_one_clear_line(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = saved(tmp_path, y=np.array([0, 1]))
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("x.npy", content)
+    with pytest.raises(DataError, match=message):
+        from_npz(path, labelled=True)
+
+
+def test_sequences_without_a_step_are_counted_and_not_listed(tmp_path: Path) -> None:
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000, 0, 3)}\n"
+    path = saved(tmp_path, y=np.array([0, 1]))
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+    found = from_npz(path, labelled=False)
+    assert (len(found), found.left_out) == (0, 10**10)
+
+
 def test_a_pickle_under_the_name_of_an_npz_is_never_opened(tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple[Any, tuple[str]]:
@@ -139,6 +175,14 @@ def test_a_ts_file_that_cannot_be_read_names_the_line(
     path = tmp_path / "a.ts"
     path.write_text(text)
     with pytest.raises(DataError, match=message):
+        from_ts(path, labelled=True)
+
+
+def test_a_ts_file_is_read_in_the_encoding_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.ts"
+    path.write_bytes("# Müller\n@classLabel true ä\n@data\n1:2:ä\n".encode("latin-1"))
+    assert from_ts(path, labelled=True, encoding="latin-1").labels == ["ä"]
+    with pytest.raises(DataError, match="is not UTF-8"):
         from_ts(path, labelled=True)
 
 

@@ -36,7 +36,8 @@ def test_an_npz_has_words_and_vectors(tmp_path: Path) -> None:
     [
         ("the 1 2\na 1\n", r"v\.txt, line 2: 1 numbers, and 2 in the line before"),
         ("the 1 2\na x 1\n", r"v\.txt, line 2: could not convert"),
-        ("word\n", r"v\.txt, line 1: 0 numbers"),
+        ("word\n", r"v\.txt, line 1: no number behind a word and a blank"),
+        ("the\t1\t2\n", r"v\.txt, line 1: no number behind a word and a blank"),
         ("other 1 2\n", r"has a vector for none of the 2 words of the data"),
         ("the 1 2\na nan 2\n", r"v\.txt, line 2: the vector of 'a' has values that are not finite"),
         ("3 2\nthe 1 -inf\n", r"v\.txt, line 2: the vector of 'the' has values that are not fin"),

@@ -201,3 +201,5 @@ def test_an_array_that_cannot_be_answered_is_told_why(waves: Path, tmp_path: Pat
     for message, given in refused.items():
         with pytest.raises(DataError, match=message):
             run.predict([given])
+    with pytest.raises(DataError, match="input 1: has values that are not finite"):
+        run.predict([np.full((3, 2), 1e39)])  # float32 ends at 3.4e38

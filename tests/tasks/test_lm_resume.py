@@ -117,8 +117,11 @@ def test_a_run_whose_text_was_moved_goes_on_where_it_is_pointed_to(
 ) -> None:
     run = recurra.train("lm", verse, out=tmp_path / "run", steps=5, **SMALL)
     moved = verse.rename(tmp_path / "moved.txt")
-    with pytest.raises(DataError, match="there is no file"):
-        recurra.resume(run.folder, steps=8)
+    for asked in (lambda: recurra.resume(run.folder, steps=8), run.evaluate):
+        with pytest.raises(DataError, match=r"there is no file .* now: recurra resume .* FILE …"):
+            asked()
+    with pytest.raises(DataError, match=r"there is no file '.*missing\.txt'\.$"):
+        recurra.resume(run.folder, tmp_path / "missing.txt", steps=8)
     resumed = recurra.resume(run.folder, moved, steps=8)
     assert resumed.record.given == [str(moved)]
     other = tmp_path / "other.txt"

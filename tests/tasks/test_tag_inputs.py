@@ -76,6 +76,11 @@ def test_a_held_out_tag_of_no_span_is_told_and_counts_as_wrong(tmp_path: Path) -
         "2 of 3 words have a tag that was never learned, and count as errors in the accuracy: "
         "MISC 2.",
     )
+    result = run.evaluate(written(tmp_path / "one.conll", "a MISC\nc O\n"))
+    assert result.notes == (
+        "1 of 2 words has a tag that was never learned, and counts as an error in the accuracy: "
+        "MISC 1.",
+    )
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,9 @@ def test_a_tag_of_no_span_is_not_repaired() -> None:
         (["B-X I-X O", "B-X B-X"], "bio"),
         (["B-X I-X O", "I-Y O", "B-X B-X"], "bio"),
         (["B-X E-X", "S-Y O"], "bioes"),
+        (["B-X I-X O", "B-X E-X"], "bio"),  # breaks one tag, bioes one too, iob1 three
+        (["B-X I-X O", "B-Y B-X E-X"], "bio"),  # one; bioes two, iob1 four
+        (["B-X E-X O", "S-Y O", "B-Y"], "bioes"),  # one; bio two, iob1 four
         (["O O"], None),
         (["NOUN VERB"], None),
         (["B-X I-X", "B"], None),

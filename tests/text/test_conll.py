@@ -57,6 +57,12 @@ def test_conll_takes_first_and_last_column_between_blanks_or_tabs(tmp_path: Path
     ]
 
 
+def test_a_blank_behind_a_tag_is_no_part_of_it(tmp_path: Path) -> None:
+    text = "New York\tB-LOC \nis\tO\nbig\tO \r\n"
+    found = conll.read(_file(tmp_path, text))
+    assert found == [Sentence(("New York", "is", "big"), ("B-LOC", "O", "O"))]
+
+
 def test_line_ends_of_two_characters_and_a_line_of_blanks_read_as_plain_ones(
     tmp_path: Path,
 ) -> None:

@@ -13,7 +13,9 @@ import pytest
 import torch
 
 from recurra.errors import MissingExtraError
-from recurra.training import events
+from recurra.training import curve, events
+from recurra.training.records import Records
+from recurra.training.watch import Quiet
 from tests.training.parity_task import Config, Network, Parity, fit
 from tests.training.sessions import SHORT, Diary
 
@@ -65,6 +67,35 @@ def test_the_loss_curve_is_a_picture_whose_axis_names_what_the_task_counts(
     fit(tmp_path / "run", Config(training=SHORT))
     assert (tmp_path / "run" / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert drawn == ["nats per example"]
+
+
+@pytest.mark.parametrize(
+    ("figures", "labels", "drawn"),
+    [
+        ({"accuracy": 0.25, "nats_per_word": 2.0}, ["nats per word"], 2.0),
+        ({"accuracy": 0.25, "span_f1": 0.5}, ["nats per word", "span_f1"], 0.5),
+    ],
+)
+def test_a_validation_that_is_not_in_nats_has_an_axis_of_its_own(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    figures: dict[str, float],
+    labels: list[str],
+    drawn: float,
+) -> None:
+    figure = pytest.importorskip("matplotlib.figure").Figure
+    seen = []
+    monkeypatch.setattr(figure, "savefig", lambda self, *given, **options: seen.append(self))
+    records = Records(
+        train=[{"step": 1, "smooth_nats": 3.0}],
+        validation=[{"step": 1, "score": 0.75, "figures": figures}],
+    )
+    curve.write(tmp_path, records, "word", Quiet())
+    (shown,) = seen
+    assert [axes.get_ylabel() for axes in shown.axes] == labels
+    assert shown.axes[-1].lines[-1].get_ydata().tolist() == [drawn]
+    legend = shown.legends[0].get_texts()
+    assert [text.get_text() for text in legend] == ["training (smooth)", "validation"]
 
 
 def test_without_matplotlib_a_note_stands_for_the_curve(

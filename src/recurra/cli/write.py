@@ -120,7 +120,7 @@ def score(
         raise ConfigError("- was given twice: standard input holds one text.")
     model = LanguageModel.open(Path(run), int8=int8)
     refuse_files(text, "- < FILE to score what is in it")
-    texts = [_read() if each == "-" else each for each in text]
+    texts = [_read(model.stop) if each == "-" else each for each in text]
     scores = [scoring.score(model, each, context, label) for each in texts]
     scores.sort(key=lambda one: one.nats_per_token)
     if json_:
@@ -153,8 +153,12 @@ def _print_tokens(score: Score) -> None:
         print(f"  {nats:7.4f}  {token!r}")
 
 
-def _read() -> str:
-    if not (text := stdin_text()):
+def _read(stop: str | None) -> str:
+    """All of standard input; without the line end behind it where a line is what is scored."""
+    text = stdin_text()
+    if stop == "\n":
+        text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
         raise DataError("standard input is empty: there is no text to score.")
     return text
 

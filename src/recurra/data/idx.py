@@ -38,6 +38,8 @@ def from_images(path: Path, *, labelled: bool) -> Examples:
     missing or of another number.
     """
     images = read(path, 3)
+    if not images.shape[1]:  # no row in any, and their number may be any
+        return Examples([], [], [], (path,), len(images))
     if not labelled:
         return kept(path, list(images), [])
     beside = labels_of(path)

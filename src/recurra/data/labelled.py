@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from recurra.config import is_text
 from recurra.data import examples, idx, images, vectors
 from recurra.data.examples import Columns, Examples, join
 from recurra.errors import DataError, FlagError
@@ -44,14 +45,15 @@ def read(names: Sequence[str], columns: Columns, known: Collection[str] = ()) ->
         raise DataError(f"there is no example in {', '.join(names)}{empty}.")
     if len({isinstance(one, str) for one in found.inputs}) > 1:
         raise DataError(f"{', '.join(names)}: some are text and some vectors; give one kind.")
+    _require_text(found)
     return found
 
 
-def vectors_in(name: str) -> Examples:
+def vectors_in(name: str, encoding: str | None = None) -> Examples:
     """The unlabelled sequences of vectors of a file: .npz, .ts, idx or a picture."""
     path = files.expand([name])[0] if not Path(name).is_dir() else Path(name)
     if path.suffix.lower() in VECTOR_ENDINGS or idx.is_idx(path):
-        return _vectors(path, labelled=False)
+        return _vectors(path, encoding, labelled=False)
     if images.is_image(path):
         return Examples([images.read(path)], [], [name], (path,))
     raise DataError(
@@ -71,7 +73,7 @@ def _from_files(paths: Sequence[Path], columns: Columns, known: Collection[str])
         if path in labels:
             continue  # read with its images
         if path.suffix.lower() in VECTOR_ENDINGS or idx.is_idx(path):
-            parts.append(_vectors(path, labelled=True))
+            parts.append(_vectors(path, columns.encoding, labelled=True))
         elif images.is_image(path):
             raise DataError(f"{path}: pictures need a folder a class, which gives their label.")
         elif examples.is_rows(path, columns):
@@ -91,11 +93,24 @@ def _from_files(paths: Sequence[Path], columns: Columns, known: Collection[str])
     return [*parts, examples.from_class_files(classes, columns.encoding, known)]
 
 
-def _vectors(path: Path, *, labelled: bool) -> Examples:
+def _vectors(path: Path, encoding: str | None, *, labelled: bool) -> Examples:
     if idx.is_idx(path):
         return idx.from_images(path, labelled=labelled)
-    read = vectors.from_npz if path.suffix.lower() == ".npz" else vectors.from_ts
-    return read(path, labelled=labelled)
+    if path.suffix.lower() == ".npz":
+        return vectors.from_npz(path, labelled=labelled)
+    return vectors.from_ts(path, labelled=labelled, encoding=encoding)
+
+
+def _require_text(found: Examples) -> None:
+    """DataError for a text or a label that no file could hold: JSON may say half a symbol."""
+    for one, label, where in zip(found.inputs, found.labels, found.places, strict=True):
+        if not is_text(label):
+            raise DataError(
+                f"{where}: the label {label!r} is no Unicode text. If it is the name of a file or "
+                "a folder, rename that."
+            )
+        if isinstance(one, str) and not is_text(one):
+            raise DataError(f"{where}: the text has half a surrogate pair in it: that is no text.")
 
 
 def _from_folders(folder: Path, classes: dict[str, list[Path]], columns: Columns) -> Examples:

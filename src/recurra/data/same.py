@@ -5,6 +5,7 @@ Files are compared in order by their SHA-256: the same files in another order ar
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -15,8 +16,17 @@ from recurra.errors import DataError
 from recurra.text.files import Source
 
 
-def require_readable(folder: Path, given: Sequence[str]) -> None:
-    """Nothing unless the run in `folder` was trained on standard input and none is piped in now."""
+def require_readable(folder: Path, given: Sequence[str], *, own: bool = True) -> None:
+    """Nothing if what is given can be read: a file that is there, standard input that is piped in.
+
+    own: whether these are the files that the run in `folder` recorded: a missing one was moved.
+    """
+    gone = [name for name in given if name != "-" and not os.path.exists(name)]
+    if own and gone:
+        raise DataError(
+            f"there is no file {gone[0]!r}, which {folder} was trained on. Put it back, or say "
+            f"where its files are now: recurra resume {folder} FILE …"
+        )
     if "-" in given and sys.stdin.isatty():
         raise DataError(
             f"{folder} was trained on standard input: pipe the same text in again "

@@ -8,8 +8,6 @@ Nothing is ever unpickled. A .ts file is read without timestamps and without mis
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,8 +18,6 @@ from recurra.data.examples import Examples
 from recurra.errors import DataError
 from recurra.text.files import opened
 from recurra.text.reading import read_text
-
-_DAMAGED = (ValueError, OSError, EOFError, KeyError, MemoryError, NotImplementedError, SyntaxError)
 
 
 def from_npz(path: Path, *, labelled: bool) -> Examples:
@@ -39,6 +35,8 @@ def from_npz(path: Path, *, labelled: bool) -> Examples:
                 f"{path}: x must have shape (N, T, I), or (steps, I) beside lengths (N,), but has "
                 f"{x.shape}."
             )
+        if not x.shape[1]:  # no step in any, and N may be any number
+            return Examples([], [], [], (path,), len(x))
         cut = list(x)
     else:
         cut = _cut(path, x, lengths)
@@ -48,13 +46,13 @@ def from_npz(path: Path, *, labelled: bool) -> Examples:
     return kept(path, sequences, labels)
 
 
-def from_ts(path: Path, *, labelled: bool) -> Examples:
+def from_ts(path: Path, *, labelled: bool, encoding: str | None = None) -> Examples:
     """The sequences of a .ts file: dimensions become columns (T, I), the last field is the label.
 
     Raises DataError naming the line of what is ragged, missing or no number, and of a label that
     the header does not list, where it lists any.
     """
-    lines = enumerate(read_text(path).split("\n"), start=1)
+    lines = enumerate(read_text(path, encoding).split("\n"), start=1)
     classes, listed = False, []
     for _, line in lines:
         words = line.strip().lower().split()
@@ -115,16 +113,20 @@ def kept(path: Path, sequences: list[NDArray[Any]], labels: list[str]) -> Exampl
 def read_arrays(path: Path, wanted: str) -> dict[str, NDArray[Any]]:
     """The arrays of an .npz file by name; DataError where it is damaged or would be unpickled.
 
-    wanted: the names of those that it should hold, for the error.
+    wanted: the names of those that it should hold, for the error. What else is in it and is no
+    array is passed over.
     """
     try:
         with opened(path) as raw:
             file = np.load(raw, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise DataError(f"{path} is one array: save it with numpy.savez under its name.")
-            return {name: file[name] for name in file.files}
-    except (*_DAMAGED, zipfile.BadZipFile, zlib.error) as error:
+            found = {name: file[name] for name in file.files}
+    except DataError:
+        raise
+    except Exception as error:  # of a dozen kinds, from NumPy, zipfile, ast and tokenize
         _refuse(path, error, wanted)
+    return {name: one for name, one in found.items() if isinstance(one, np.ndarray)}
 
 
 def _refuse(path: Path, error: Exception, wanted: str) -> NoReturn:

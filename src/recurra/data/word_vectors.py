@@ -67,7 +67,9 @@ def _lines(path: Path, encoding: str | None) -> Iterator[tuple[int, str, NDArray
         if not line.strip() or (number == 1 and len(fields) == 2):
             continue
         size = size or len(fields) - 1
-        if len(fields) - 1 < max(size, 1):
+        if not size:
+            raise DataError(f"{path}, line {number}: no number behind a word and a blank.")
+        if len(fields) - 1 < size:
             raise DataError(
                 f"{path}, line {number}: {len(fields) - 1} numbers, and {size} in the line before."
             )

@@ -157,6 +157,7 @@ def _taken(
     if not row:
         return None
     word, tag = (row[column] if -len(row) <= column < len(row) else "" for column in columns)
+    tag = tag.strip()  # between tabs a blank at a line's end is part of the cell
     if len(row) < 2 or not word or not tag:
         raise DataError(
             f"{told(path)}, line {number}: no word and tag in {_shown(columns[0])} and "

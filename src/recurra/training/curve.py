@@ -20,7 +20,7 @@ def write(folder: Path, records: Records, unit: str, watcher: Watcher) -> None:
     `unit` is what the task counts: a token, an example.
     """
     training = [(item["step"], item["smooth_nats"]) for item in records.train]
-    validation = [(item["step"], _nats(item)) for item in records.validation]
+    validation = [(item["step"], *_figure(item)) for item in records.validation]
     if not training:
         return
     try:
@@ -31,22 +31,27 @@ def write(folder: Path, records: Records, unit: str, watcher: Watcher) -> None:
         return
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes: Any = figure.add_subplot()
-    axes.plot(*zip(*training, strict=True), label="training (smooth)")
-    if validation:
-        axes.plot(*zip(*validation, strict=True), "o-", label="validation")
+    lines = axes.plot(*zip(*training, strict=True), label="training (smooth)")
     axes.set(xlabel="optimizer steps", ylabel=f"nats per {unit}")
+    if validation:
+        steps, names, values = zip(*validation, strict=True)
+        beside = axes
+        if not names[-1].startswith("nats"):  # another measure has an axis of its own
+            beside = axes.twinx()
+            beside.set(ylabel=names[-1])
+        lines += beside.plot(steps, values, "C1o-", label="validation")
     axes.grid(alpha=0.3)
-    axes.legend()
+    figure.legend(handles=lines, loc="outside upper center", ncols=2)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png")
     store.write_atomic(folder / NAME, buffer.getvalue())
 
 
-def _nats(validation: dict[str, Any]) -> float:
-    """The validation's figure in nats: a task may choose its best model by another score."""
+def _figure(validation: dict[str, Any]) -> tuple[str, float]:
+    """The figure that is drawn: that in nats, else the last that a task gives, else its score."""
     figures = validation.get("figures")
-    if not isinstance(figures, dict) or not is_figures(figures):
-        return float(validation["score"])
-    in_nats = (float(value) for name, value in figures.items() if name.startswith("nats"))
-    return next(in_nats, float(validation["score"]))
+    if not isinstance(figures, dict) or not figures or not is_figures(figures):
+        return "score", float(validation["score"])
+    name = next((name for name in figures if name.startswith("nats")), list(figures)[-1])
+    return name, float(figures[name])

@@ -73,6 +73,8 @@ class Assets:
             )
         if not len(vectors):
             raise DataError(f"{where} has no step: there is nothing to read.")
+        with np.errstate(over="ignore"):  # what is too large for float32 is refused as not finite
+            vectors = vectors.astype(np.float32) if vectors.dtype.kind == "f" else vectors
         if not np.isfinite(vectors).all():
             raise DataError(f"{where}: has values that are not finite (NaN, inf).")
         return vectors[: data.seq_len]

@@ -74,7 +74,7 @@ class Classifier:
         for number, one in enumerate(inputs, start=1):
             value = one.text if isinstance(one, Input) else one
             if self.assets.tokenizer is None and isinstance(value, str):
-                found = labelled.vectors_in(value)
+                found = labelled.vectors_in(value, self.config.data.encoding)
                 if not found.inputs or found.left_out:
                     raise DataError(_without_steps(value, found))
                 given += found.inputs

@@ -179,9 +179,11 @@ def unseen(found: Sequence[Sentence], known: Inventory) -> tuple[str, ...]:
         return ()
     some = [f"{tag} {count:,}" for tag, count in counts.most_common(MOST_TAGS)]
     more = ", …" if len(counts) > MOST_TAGS else ""
+    one = counts.total() == 1
     return (
-        f"{counts.total():,} of {counted(len(tags), 'word')} have a tag that was never learned, "
-        f"and count as errors in the accuracy: {', '.join(some)}{more}.",
+        f"{counts.total():,} of {counted(len(tags), 'word')} {'has' if one else 'have'} a tag that "
+        f"was never learned, and {'counts as an error' if one else 'count as errors'} in the "
+        f"accuracy: {', '.join(some)}{more}.",
     )
 
 

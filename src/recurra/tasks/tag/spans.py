@@ -69,10 +69,8 @@ def scheme_of(sentences: Sequence[Sequence[str]]) -> str | None:
     known = {tag for tags in sentences for tag in tags}
     if known <= {OUTSIDE} or strays(known):
         return None
-    if any(tag[0] in "ES" for tag in known):
-        return "bioes"
     return min(
-        ("bio", "iob1"),
+        ("bio", "iob1", "bioes"),
         key=lambda name: sum(len(repaired(tags, name)[1]) for tags in sentences),
     )
 
