@@ -19,6 +19,7 @@ from recurra.errors import MissingExtraError
 from recurra.results import Evaluation
 
 SHOWN = 40  # classes up to which the confusion matrix is part of the text
+LINE = 80  # characters of an input in its answer's line
 
 Counts = tuple[tuple[int, ...], ...]
 
@@ -52,8 +53,12 @@ class Label:
     def __str__(self) -> str:
         others = ", ".join(f"{name} {share:.3f}" for name, share in self.ranked[1:])
         rest = f" ({others})" if others else ""
-        # one line, whatever was given: an answer a line can be counted
-        return f"{self.label} {self.probability:.3f}{rest}: {' '.join(self.given.splitlines())}"
+        return f"{self.label} {self.probability:.3f}{rest}: {self._line()}"
+
+    def _line(self) -> str:
+        """What was given, as one line of bounded length: answers can be read and counted."""
+        line = " ".join(self.given.splitlines())
+        return line if len(line) <= LINE else line[: LINE - 1] + "…"
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -61,7 +66,7 @@ class Label:
             "min-width:1px;background:#46c;height:.8em'></div></td></tr>"
             for name, share in self.ranked
         )
-        return f"<table><caption>{escape(self.given)}</caption>{rows}</table>"
+        return f"<table><caption>{escape(self._line())}</caption>{rows}</table>"
 
 
 @dataclass(frozen=True)

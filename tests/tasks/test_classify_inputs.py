@@ -158,7 +158,10 @@ def test_a_sequence_of_100000_steps_is_read(words: Path, tmp_path: Path) -> None
     run = recurra.train("classify", words, out=tmp_path / "run", steps=1, **SMALL)
     (answer,) = run.predict(["vanara " * 14_286])
     assert 0 < answer.probability <= 1
-    assert len(answer.given) == 80
+    assert answer.given == answer.json()["input"] == "vanara " * 14_286
+    assert len(str(answer)) < 200
+    assert "vanara vanara" in answer._repr_html_()
+    assert len(answer._repr_html_()) < 1000
 
 
 def test_a_class_with_one_example_is_learned_from_and_said(words: Path, tmp_path: Path) -> None:

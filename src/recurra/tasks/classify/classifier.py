@@ -28,7 +28,6 @@ from recurra.tasks.classify.config import Answering, Config, Input
 from recurra.tasks.classify.data import padded
 
 AT_ONCE = 256  # sequences in a batch where nothing is learned
-SHOWN = 80  # characters of a text in its answer's line
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,7 @@ class Classifier:
             for one, name in zip(given, names, strict=True)
         ]
         shown = [
-            one[:SHOWN] if isinstance(one, str) else name
-            for one, name in zip(given, names, strict=True)
+            one if isinstance(one, str) else name for one, name in zip(given, names, strict=True)
         ]
         probabilities = np.exp(log_probabilities(self.model, sequences, self.assets.scale))
         return [

@@ -25,7 +25,6 @@ from recurra.tasks.classify import assets as kept
 from recurra.tasks.classify import config as settings
 from recurra.tasks.classify.assets import Assets
 from recurra.tasks.classify.classifier import (
-    SHOWN,
     Classifier,
     build,
     log_probabilities,
@@ -102,7 +101,7 @@ class ClassificationTask:
         found = log_probabilities(model, [part.sequences[row]], part.scale)
         given = part.examples.inputs[row]
         # of vectors the file's name alone: the text goes into the card, which is passed on
-        shown = given[:SHOWN] if isinstance(given, str) else Path(part.examples.places[row]).name
+        shown = given if isinstance(given, str) else Path(part.examples.places[row]).name
         answer = ranked(shown, prepared.assets.labels, np.exp(found[0]), settings.Answering().top_k)
         return f"{answer}\nthe label there: {part.examples.labels[row]}"
 
