@@ -36,26 +36,28 @@ def gradients(
     wants_x, *wants_each = wants
     # Where x_gates stand in `found`: their gradient stands where gates do, nothing is filled.
     places = range(BEFORE - H0 + IH if x is None else len(wants_each), len(wants_each), WEIGHTS)
+    fills = wants_each.copy()
+    for place in places:
+        fills[place] = False
     found = [
-        None
-        if not want or place in places
-        else outputs.new_empty(wide)
-        if one is None
-        else torch.empty_like(one)
-        for place, (one, want) in enumerate(zip(left[H0:gates_at], wants_each, strict=True))
+        None if not fill else outputs.new_empty(wide) if one is None else torch.empty_like(one)
+        for one, fill in zip(left[H0:gates_at], fills, strict=True)
     ]
     x_gates: dict[int, Tensor] = {}  # by those places
     for gate_at, place in enumerate(places, gates_at):
         if wants_each[place]:
             gates = left[gate_at]
             if gates is None:
-                gates = outputs.new_empty((size.tokens, wide))
+                gates = outputs.new_empty(size.tokens, wide)
                 left = [*left[:gate_at], gates, *left[gate_at + 1 :]]
             x_gates[place] = gates
     inputs: list[Tensor] = []  # the gradient of x, by each direction
     if wants_x and x is not None:
-        shape = x.shape if ids is None else (size.tokens, size.width)
-        inputs = [outputs.new_empty(shape) for _ in range(call.directions)]
+        # not new_empty(x.shape): torch reads a Size in three times what the rest takes
+        inputs = [
+            torch.empty_like(x) if ids is None else x.new_empty(size.tokens, size.width)
+            for _ in range(call.directions)
+        ]
     above = _above(call, d_outputs)
     final = [None if one is None else one.resolve_neg().contiguous() for one in d_final]
     threads = torch.get_num_threads()
@@ -82,7 +84,8 @@ def _above(call: Call, d_outputs: Tensor | None) -> tuple[Tensor | None, int, in
     """
     if d_outputs is None:
         return None, 0, 0, False
-    d_outputs = d_outputs.resolve_neg()
+    if d_outputs.is_neg():
+        d_outputs = d_outputs.resolve_neg()
     stride = d_outputs.stride()
     same = not any(stride)
     if stride[-1] != 1 and not same:
