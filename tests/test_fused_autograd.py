@@ -172,10 +172,9 @@ def test_weights_of_another_shape_are_refused_before_they_are_read() -> None:
 @pytest.mark.parametrize(("cell", "at"), [("gru", 0), ("gru", 1), ("gru_reset_before", 4)])
 def test_a_weight_matrix_that_is_none_is_refused_before_it_is_read(cell: str, at: int) -> None:
     call = fused.Call(kernels.kind(cell), 3, 7)
-    weights = [torch.zeros(21, 5), torch.zeros(14 if at == 4 else 21, 7), None, None, None]
-    if at == 4:
-        weights[4] = torch.zeros(7, 7)
-    weights[at] = None
+    splits = cell == "gru_reset_before"  # W_hn by itself
+    shapes = {0: (21, 5), 1: (14 if splits else 21, 7)} | ({4: (7, 7)} if splits else {})
+    weights = [torch.zeros(shapes[k]) if k in shapes and k != at else None for k in range(5)]
     with pytest.raises(ShapeError, match="a weight matrix that the cell needs is None"):
         fused.run(call, torch.randn(4, 3, 5), None, None, *weights)
 

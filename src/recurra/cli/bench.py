@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from recurra.cli.flags import flag, switch
 from recurra.errors import ConfigError
+from recurra.results import counted
 from recurra.training.words import as_json
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ class Shown:
         if self._quiet:
             return
         print(
-            f"float32, {record['threads']} threads on {record['cores']} cores, kernels "
+            f"float32, {counted(record['threads'], 'thread')} on "
+            f"{counted(record['cores'], 'core')}, kernels "
             f"{record['kernels']}, torch {record['torch']} ({record['instructions']}), GEMM "
             f"{record['gemm_gflop_per_second']:.0f} GFLOP/s; {record['seconds_per_row']:g} s "
             "a row, interleaved.\nThe ratio is the median over rounds, in brackets the quartiles.",
