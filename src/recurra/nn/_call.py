@@ -40,9 +40,6 @@ def call_of(module: torch.nn.RNNBase, given: Any, state: Any) -> Call | None:
         return None
     fields = _fields(state, 2 if module.mode == "LSTM" else 1)
     weights = _weights(module)
-    for at in range(0, len(weights), kernels.WEIGHTS):
-        if weights[at] is None or weights[at + 1] is None:  # the kernels would read them
-            return None
     if fields is None or not fused.readable(x, *fields, *weights):
         return None
     unbatched = False
@@ -75,7 +72,7 @@ def result_of(
         return None
     try:
         return run(module, call)
-    except ShapeError:  # weights or steps of other sizes than the module's or the batch's
+    except ShapeError:  # weights or steps of other sizes than the module's or the batch's, or none
         return None
 
 
