@@ -141,6 +141,9 @@ class Run:
         """The figures on `files`, or on the run's own held-out part; `asked`: the task's flags."""
         task = task_of(self.record.task)
         asking = updated(task.Evaluating(), asked)
+        split = asked.get("split", "auto")
+        alone = "is a part of the run's own data, and files are read whole: give one of the two"
+        require(split == "auto" or not files, "split", split, alone)
         with reading_as_trained():
             return task.evaluate(self.folder, [str(file) for file in files], asking)
 

@@ -113,14 +113,34 @@ def test_a_text_or_a_label_that_no_file_could_hold_is_named_by_its_place(tmp_pat
     with pytest.raises(DataError, match=r"a\.jsonl, line 2: the text has half a surrogate pair"):
         read([str(path)], Columns())
     path.write_text(first + '{"text": "b", "label": "\\ud800"}\n')
-    with pytest.raises(DataError, match=r"line 2: the label '\\ud800' is no Unicode text"):
+    with pytest.raises(DataError, match=r"line 2: the label '\\ud800' is no line of Unicode text"):
         read([str(path)], Columns())
 
 
 def test_a_folder_of_a_class_whose_name_is_not_utf8_is_to_be_renamed(folder: Path) -> None:
     (folder / "ham").rename(folder / os.fsdecode(b"caf\xe9"))
-    with pytest.raises(DataError, match=r"the label 'caf\\udce9' is no Unicode text.* rename"):
+    with pytest.raises(
+        DataError, match=r"the label 'caf\\udce9' is no line of Unicode text.* rename"
+    ):
         read([str(folder)], Columns())
+
+
+@pytest.mark.parametrize("label", ["two\\nlines", "a\\u2028b", "a\\u0085b"])
+def test_a_label_of_more_than_one_line_is_refused(label: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"text": "a", "label": "x"}}\n{{"text": "b", "label": "{label}"}}\n')
+    with pytest.raises(DataError, match=r"a\.jsonl, line 2: the label .* is no line of"):
+        read([str(path)], Columns())
+
+
+def test_files_beside_the_folders_of_a_class_are_left_out_and_counted(folder: Path) -> None:
+    assert read([str(folder)], Columns()).notes == ()
+    (folder / "README.txt").write_text("about")
+    (folder / "LICENSE").write_text("of no class")
+    (folder / ".hidden").write_text("counts nowhere")
+    found = read([str(folder)], Columns())
+    assert found.labels == ["ham", "spam"]
+    assert found.notes == ("left out: 2 files beside the folders that are a class each.",)
 
 
 def test_text_and_vectors_at_once_are_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import recurra
 from recurra import registry
-from recurra.errors import DataError
+from recurra.errors import ConfigError, DataError
 from tests.tasks.small import written
 
 
@@ -23,6 +23,15 @@ def test_no_flag_of_training_is_advised_where_a_trained_run_reads_a_file(
     with pytest.raises(DataError, match=r"new\.csv is (not UTF-8|binary)") as caught:
         run.evaluate(given)
     assert "--" not in str(caught.value)
+
+
+@pytest.mark.parametrize("task", registry.names("tasks"))
+def test_files_and_a_part_of_the_runs_own_are_not_evaluated_at_once(
+    task: str, tmp_path: Path
+) -> None:
+    run = recurra.train(task, out=tmp_path / "run", steps=1, device="cpu")
+    with pytest.raises(ConfigError, match="split = 'valid': is a part of the run's own data"):
+        run.evaluate("new.csv", split="valid")
 
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:

@@ -40,9 +40,21 @@ class Examples:
     places: list[str]  # one an input: 'names.tsv, line 3'
     files: tuple[Path, ...]  # all that was read, in order
     left_out: int = 0  # examples without anything to read
+    beside: int = 0  # files beside the folders of a class, which are of none
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found and is not among the examples."""
+        notes = []
+        if self.left_out:
+            notes.append(f"left out: {counted(self.left_out, 'example')} with nothing to read.")
+        if self.beside:
+            what = counted(self.beside, "file")
+            notes.append(f"left out: {what} beside the folders that are a class each.")
+        return tuple(notes)
 
     def take(self, rows: Iterable[int]) -> Examples:
         """The examples with these numbers."""
@@ -79,6 +91,7 @@ def join(parts: Sequence[Examples]) -> Examples:
         [one for part in parts for one in part.places],
         tuple(path for part in parts for path in part.files),
         sum(part.left_out for part in parts),
+        sum(part.beside for part in parts),
     )
 
 

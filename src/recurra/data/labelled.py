@@ -6,6 +6,7 @@ Each form has a file of its own: examples.py (text), vectors.py, idx.py, images.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from recurra.config import is_text
@@ -34,9 +35,12 @@ def read(names: Sequence[str], columns: Columns, known: Collection[str] = ()) ->
         if not folder.is_dir():
             paths += files.expand([name])
         elif classes := _class_folders(folder):
-            parts.append(_from_folders(folder, classes, columns))
+            found = _from_folders(folder, classes, columns)
+            parts.append(replace(found, beside=len(_visible_files(folder))))
+        elif inside := _visible_files(folder):
+            paths += inside
         else:
-            paths += _visible_files(folder)
+            raise DataError(f"the folder {folder} has no file in it.")
     parts += _from_files(paths, columns, known)
     found = join(parts)
     if not found.inputs:
@@ -102,12 +106,15 @@ def _vectors(path: Path, encoding: str | None, *, labelled: bool) -> Examples:
 
 
 def _require_text(found: Examples) -> None:
-    """DataError for a text or a label that no file could hold: JSON may say half a symbol."""
+    """DataError for a text that no file could hold (JSON may say half a symbol), or such a label.
+
+    A label is one line, too: it heads a row of the tables.
+    """
     for one, label, where in zip(found.inputs, found.labels, found.places, strict=True):
-        if not is_text(label):
+        if not is_text(label) or label.splitlines() != [label]:
             raise DataError(
-                f"{where}: the label {label!r} is no Unicode text. If it is the name of a file or "
-                "a folder, rename that."
+                f"{where}: the label {label!r} is no line of Unicode text. If it is the name of a "
+                "file or a folder, rename that."
             )
         if isinstance(one, str) and not is_text(one):
             raise DataError(f"{where}: the text has half a surrogate pair in it: that is no text.")
@@ -136,12 +143,9 @@ def _class_folders(folder: Path) -> dict[str, list[Path]]:
 
 
 def _visible_files(folder: Path) -> list[Path]:
-    found = sorted(
+    return sorted(
         path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
     )
-    if not found:
-        raise DataError(f"the folder {folder} has no file in it.")
-    return found
 
 
 def _hidden(file: Path, folder: Path) -> bool:

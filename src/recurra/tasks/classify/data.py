@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from recurra.config import require
 from recurra.data import holdout, invented, labelled, word_vectors
-from recurra.data.examples import Examples
+from recurra.data.examples import Examples, join
 from recurra.data.padded import PaddedBatches, pad
 from recurra.data.splits import shares
 from recurra.errors import DataError
 from recurra.models.encoder import resolved
 from recurra.naming import STEP_SIZE
-from recurra.results import counted
 from recurra.rng import Streams
 from recurra.task import Prepared, Source
 from recurra.tasks.classify import assets as kept
@@ -103,9 +102,7 @@ class Corpus:
         }
         sources += [describe(path) for part in held_out.values() for path in part.files]
         parts, notes = _split(main, data, held_out)
-        left_out = sum(part.left_out for part in (main, *held_out.values()))
-        if left_out:
-            notes = (*notes, without_text(left_out))
+        notes = (*notes, *join([main, *held_out.values()]).notes)
         return cls(parts, tuple(sources), notes)
 
 
@@ -149,11 +146,6 @@ def prepare(
             "longest_sequence": int(lengths.max()),
         },
     )
-
-
-def without_text(count: int) -> str:
-    """The note that so many examples have nothing to read."""
-    return f"left out: {counted(count, 'example')} with nothing to read."
 
 
 def encoded(examples: Examples, data: Data, assets: Assets, train: Examples) -> Part:

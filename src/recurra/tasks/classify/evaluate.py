@@ -20,7 +20,7 @@ from recurra.tasks.classify import picture
 from recurra.tasks.classify.assets import as_read
 from recurra.tasks.classify.classifier import Classifier, log_probabilities
 from recurra.tasks.classify.config import Data, Evaluating
-from recurra.tasks.classify.data import PARTS, Corpus, without_text
+from recurra.tasks.classify.data import PARTS, Corpus
 
 
 def evaluate(folder: Path, files: Sequence[str], asked: Evaluating) -> ClassReport:
@@ -66,8 +66,7 @@ def _examples(
         name, found = part_to_evaluate(asked.split, corpus.parts)
         examples, split = _part(folder, corpus, name)
         notes += found
-    if examples.left_out:
-        notes.append(without_text(examples.left_out))
+    notes += examples.notes
     if asked.repeated:
         return examples, split, notes
     assert corpus is not None
