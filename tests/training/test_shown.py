@@ -43,6 +43,17 @@ def test_the_card_says_what_the_model_is_and_names_no_path_but_the_commands(
     assert card.count("/somewhere") == 1
 
 
+def test_the_card_parts_thousands_and_quotes_texts(tmp_path: Path) -> None:
+    class Counted(Parity):
+        def prepare(self, *given: Any, **asked: Any) -> Any:
+            facts = {"symbols": 8866, "context": "\n"}
+            return replace(super().prepare(*given, **asked), facts=facts)
+
+    fit(tmp_path / "run", Config(training=SHORT), task=Counted())
+    card = (tmp_path / "run" / "README.md").read_text()
+    assert "- symbols: 8,866\n- context: '\\n'\n" in card
+
+
 def test_a_sample_with_a_fence_in_it_stays_in_its_fence(tmp_path: Path) -> None:
     class Fenced(Parity):
         def illustrate(self, model: Any, prepared: Any, rng: np.random.Generator) -> str:

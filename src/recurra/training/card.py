@@ -46,9 +46,14 @@ def _model(record: store.RunRecord, task: Task, model: nn.Module) -> str:
         f"- network: {', '.join(f'{name} {_shown(value)}' for name, value in network.items())}",
         f"- parameters: {count:,}",
         f"- seed: {record.seed}",
-        *(f"- {name.replace('_', ' ')}: {value!r}" for name, value in record.facts.items()),
+        *(f"- {name.replace('_', ' ')}: {_fact(value)}" for name, value in record.facts.items()),
     ]
     return "## Model\n\n" + "\n".join(lines)
+
+
+def _fact(value: object) -> str:
+    """A count with its thousands apart; a text in quotes, for it may be a line end."""
+    return f"{value:,}" if isinstance(value, int) else repr(value)
 
 
 def _data(record: store.RunRecord) -> str:
