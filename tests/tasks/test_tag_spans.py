@@ -35,6 +35,7 @@ TAGS = st.lists(st.sampled_from(["O", *(f"{p}-{t}" for p in "BIES" for t in ("X"
         ("B-X O E-X", [(0, 1, "X"), (2, 3, "X")]),
         # a tag of another form, in a held-out part alone, is of no span
         ("LOC B-X LOC I-X", [(1, 2, "X"), (3, 4, "X")]),
+        ("B- B-X I- I-X", [(1, 2, "X"), (3, 4, "X")]),  # a type is missing
     ],
 )
 def test_spans_are_read_as_conlleval_reads_them(
