@@ -56,6 +56,15 @@ def test_files_are_read_by_field_name_and_blank_lines_counted(
     assert inputs.from_file(Pair, path, FORM) == ([Pair("a, b", 1), Pair("c", 2)], blank)
 
 
+def test_a_table_with_another_separator_is_told_as_that(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text;count\nx;1\n")
+    with pytest.raises(DataError, match=r"no column 'text'\. Its header is .*, with semicolons: a"):
+        inputs.from_file(One, path, FORM)
+    path.write_text("text\nx; y\n")
+    assert inputs.from_file(One, path, FORM).examples == [One("x; y")]
+
+
 def test_any_other_file_is_an_input_a_line_and_blank_lines_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "lines.txt"
     path.write_bytes("first, é\r\n\n \r\nsecond".encode())

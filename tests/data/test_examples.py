@@ -203,3 +203,21 @@ def test_what_stands_around_the_fields_must_be_there() -> None:
     assert form.fields("__label__a b c.", "here") == {"label": "a", "text": "b c"}
     with pytest.raises(DataError, match="here: 'a b' is not of the form"):
         form.fields("a b", "here")
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "found"),
+    [
+        ("a.csv", "text;label", "semicolons"),
+        ("a.csv", "text\tlabel", "tabs"),
+        ("a.csv", "text|label", "bars"),
+        ("a.tsv", "text,label", "commas"),
+    ],
+)
+def test_a_table_with_another_separator_is_told_as_that(
+    tmp_path: Path, name: str, header: str, found: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(f"{header}\n{header}\n")
+    with pytest.raises(DataError, match=rf"no column 'text'\. Its header is .*, with {found}: a"):
+        from_rows(path, Columns())

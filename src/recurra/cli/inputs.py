@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from recurra.config import from_json
-from recurra.data.examples import JSON_LINES, TABLES, json_kind, require_once, table_rows
+from recurra.data.examples import (
+    JSON_LINES,
+    TABLES,
+    json_kind,
+    other_separator,
+    require_once,
+    table_rows,
+)
 from recurra.errors import ConfigError, DataError, reading_as_trained
 from recurra.text.reading import read_text
 
@@ -124,10 +131,9 @@ def _table(
     """An example a row below the header, None for a blank line."""
     (header, _), called = next(rows, ([], 0)), _called(kind, columns)
     if missing := [column for column in called.values() if column not in header]:
-        raise DataError(
-            f"{where} has no column {missing[0]!r}. Its header must name "
-            f"{', '.join(called.values())}; it has {', '.join(header) or 'none'}."
-        )
+        names = f"Its header must name {', '.join(called.values())}"
+        found = other_separator(header) or f" {names}; it has {', '.join(header) or 'none'}."
+        raise DataError(f"{where} has no column {missing[0]!r}.{found}")
     require_once(called.values(), header, where)
     places = {name: header.index(column) for name, column in called.items()}
     for row, number in rows:

@@ -229,6 +229,15 @@ def _table(path: Path, text: str, columns: Columns) -> Iterator[Row]:
         yield dict(zip(header, row, strict=True)) if row else None, number
 
 
+def other_separator(header: Sequence[str]) -> str:
+    """' Its header is …' where a table of one column seems to have another separator; or ''."""
+    for mark, name in {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.items():
+        if len(header) == 1 and mark in header[0]:
+            read = "a .csv is read with commas between its cells, a .tsv with tabs"
+            return f" Its header is {header[0]!r}, with {name}: {read}. Save it so."
+    return ""
+
+
 def require_once(wanted: Iterable[str], header: Sequence[str], shown: str) -> None:
     """DataError where a wanted column stands twice in a header: which is meant cannot be known."""
     for name in wanted:
@@ -277,6 +286,8 @@ def _require_columns(
     line = "; or say how a line without a header is written: --line '{text}\\t{label}'"
     for name in columns.needed:
         if name not in found:
+            if hint := other_separator(found):
+                raise DataError(f"{where} has no column {name!r}.{hint}")
             raise FlagError(
                 f"{where} has no column {name!r}. It has: {', '.join(found) or 'none'}."
                 f"{did_you_mean(name, found)}",
