@@ -47,9 +47,17 @@ def test_html_never_lets_a_text_become_markup() -> None:
     shown = (
         Score(hostile, (hostile,), (1.0,), "\n")._repr_html_(),
         Sample(hostile, hostile, 1.0, 0)._repr_html_(),
-        Evaluation({hostile: 1.0}, hostile, 1)._repr_html_(),
+        Evaluation({hostile: 1.0}, hostile, 1, (hostile,))._repr_html_(),
     )
     assert all("<script>" not in html for html in shown)
+
+
+def test_an_evaluation_says_in_a_notebook_what_it_says_in_text() -> None:
+    evaluation = Evaluation({"accuracy": 0.5}, "the test part", 6, ("3 count <twice>",), "word")
+    assert evaluation._repr_html_() == (
+        "<table><caption>the test part: 6 words</caption><tr><td>accuracy</td><td>0.5000</td></tr>"
+        "</table><p>3 count &lt;twice&gt;</p>"
+    )
 
 
 def test_a_sample_reads_as_prompt_and_text() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -29,13 +29,17 @@ class Evaluation:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.split}: {counted(self.tokens, self.unit)}"]
         width = max([32, *map(len, self.figures)])
-        lines += [f"  {key:<{width}} {value:.4f}" for key, value in self.figures.items()]
-        return "\n".join([*lines, *self.notes])
+        lines = [f"  {key:<{width}} {value:.4f}" for key, value in self.figures.items()]
+        return "\n".join([self._over(), *lines, *self.notes])
 
     def _repr_html_(self) -> str:
-        return _table([(key, f"{value:.4f}") for key, value in self.figures.items()], self.split)
+        rows = [(key, f"{value:.4f}") for key, value in self.figures.items()]
+        return _table(rows, self._over()) + _paragraphs(self.notes)
+
+    def _over(self) -> str:
+        """What the figures are over."""
+        return f"{self.split}: {counted(self.tokens, self.unit)}"
 
 
 @dataclass(frozen=True)
@@ -142,8 +146,7 @@ class Samples(list[Sample]):
 
     def _repr_html_(self) -> str:
         notes = dict.fromkeys(note for one in self for note in one.notes)
-        said = "".join(f"<p>{escape(note)}</p>" for note in notes)
-        return "".join(one._repr_html_() for one in self) + said
+        return "".join(one._repr_html_() for one in self) + _paragraphs(notes)
 
 
 class Answers(list[Any]):
@@ -166,3 +169,7 @@ def _table(rows: list[tuple[str, str]], caption: str) -> str:
         f"<tr><td>{escape(key)}</td><td>{escape(value)}</td></tr>" for key, value in rows
     )
     return f"<table><caption>{escape(caption)}</caption>{body}</table>"
+
+
+def _paragraphs(notes: Iterable[str]) -> str:
+    return "".join(f"<p>{escape(note)}</p>" for note in notes)
