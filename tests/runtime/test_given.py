@@ -88,3 +88,19 @@ def test_every_text_given_to_a_model_must_be_text(
     model = bigram if kind == "char" else bigram_of(fit("byte", [""]), np.full((256, 256), 1 / 256))
     with pytest.raises(ConfigError, match=f"^{what} is not valid text"):
         ask(model)
+
+
+@pytest.mark.parametrize(
+    ("ask", "given", "told"),
+    [
+        (score, {"text": ["a", "b"]}, "the text must be one str, not list."),
+        (score, {"text": "a", "context": 3}, "the context must be one str, not int."),
+        (sample, {"prompt": b"a", "length": 1}, "the prompt must be one str, not bytes."),
+    ],
+)
+def test_what_is_no_string_is_refused_by_its_kind(
+    bigram: LanguageModel, ask: Callable[..., Any], given: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ask(bigram, **given)
+    assert str(caught.value) == told

@@ -22,10 +22,12 @@ def encode(tokenizer: Tokenizer, text: str, what: str) -> Ids:
 
 
 def check_valid(text: str, what: str) -> None:
-    """Nothing, or ConfigError where the text has half a surrogate pair in it.
+    """Nothing, or ConfigError for what is no string, or has half a surrogate pair in it.
 
     Bytes of a command line that are not UTF-8 arrive as such halves.
     """
+    if not isinstance(text, str):  # a list of texts, from Python
+        raise ConfigError(f"{what} must be one str, not {type(text).__name__}.")
     try:
         text.encode()
     except UnicodeEncodeError as error:
