@@ -48,12 +48,12 @@ def test_help_of_evaluate_with_a_run_shows_the_tasks_flags(
     assert "--split" not in capsys.readouterr().out
 
 
-def test_a_flag_that_is_not_the_tasks_is_refused(
+def test_a_flag_that_is_not_the_tasks_is_refused_with_the_help_that_has_those_that_are(
     calls: Any, toy_run: str, refusal: Refusal
 ) -> None:
     assert refusal("evaluate", toy_run, "--splitt", "x") == (
         "unknown flag '--splitt'. Did you mean '--split'? "
-        "`recurra evaluate --help` shows what it takes."
+        "`recurra evaluate RUN --help` shows what it takes."
     )
 
 

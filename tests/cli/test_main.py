@@ -38,6 +38,17 @@ def test_the_help_of_every_verb_has_examples_of_it(
     assert f"\n  recurra {verb}" in shown
 
 
+@pytest.mark.parametrize("verb", ["train", "resume", "evaluate", "sample", "score", "predict"])
+def test_the_usage_line_of_a_verb_names_every_argument_below_it(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([verb, "--help"]) == 0
+    usage, _, arguments = capsys.readouterr().out.partition("─ Arguments ")
+    names = re.findall(r"^│ [* ]? *([A-Z]+) ", arguments.partition("╰")[0], flags=re.MULTILINE)
+    assert names
+    assert set(names) <= set(usage.splitlines()[0].replace("[", "").split())
+
+
 def test_the_verbs_are_those_of_the_help_and_in_its_order(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -32,7 +32,7 @@ HELP = "Recurrent networks as real software: train one, sample from it, score wi
 USAGE = {
     "recurra": "COMMAND …",
     "train": "TASK [DATA …] [flags]",
-    "resume": "RUN [flags]",
+    "resume": "RUN [DATA …] [flags]",
     "evaluate": "RUN [DATA …] [flags]",
     "sample": "RUN [flags]",
     "score": "RUN TEXT … [flags]",

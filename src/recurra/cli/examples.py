@@ -49,6 +49,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         'recurra predict runs/mine "an input"',
         "recurra predict runs/mine --file inputs.jsonl --json",
         "recurra predict runs/mine - < lines.txt",
+        "recurra predict runs/mine --help          # what else its task may be asked",
     ),
     "bench": (
         "recurra bench layers --threads 2",

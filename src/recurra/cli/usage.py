@@ -17,13 +17,15 @@ SETTINGS = {"train": "Config", "evaluate": "Evaluating", "predict": "Answering"}
 
 def as_config_error(error: CycloptsError, verbs: list[str]) -> ConfigError:
     """The same complaint as a ConfigError: what was wrong and where to look."""
-    command = " ".join(["recurra", *(error.command_chain or ())])
-    see = f"`{command} --help` shows what it takes."
+    chain = error.command_chain or ()
+    command = " ".join(["recurra", *chain])
+    run = "RUN " if chain and chain[0] in SETTINGS and chain[0] != "train" else ""  # has the flags
+    see = f"`{command} {run}--help` shows what it takes."
     if isinstance(error, UnknownCommandError) and error.unused_tokens:
         return ConfigError(unknown("command", error.unused_tokens[0], verbs))
     if isinstance(error, UnknownOptionError):
         name = error.token.keyword or error.token.value
-        if having := _others(error.command_chain or (), name):
+        if having := _others(chain, name):
             return ConfigError(f"unknown flag {name!r} here: it is of {', '.join(having)}. {see}")
         known = [name for argument in error.argument_collection for name in argument.names]
         return ConfigError(f"unknown flag {name!r}.{did_you_mean(name, known)} {see}")
