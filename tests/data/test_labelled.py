@@ -53,8 +53,12 @@ def test_pictures_in_folders_are_read_row_by_row(tmp_path: Path) -> None:
     found = read([str(tmp_path)], Columns())
     assert [one.shape for one in found.inputs] == [(3, 4), (3, 4)]
     (tmp_path / "x" / "2.txt").write_text("text")
-    with pytest.raises(DataError, match="has pictures and other files"):
+    with pytest.raises(DataError) as caught:
         read([str(tmp_path)], Columns())
+    assert str(caught.value) == (
+        f"{tmp_path} has pictures and other files, as {tmp_path / 'x' / '1.png'} and "
+        f"{tmp_path / 'x' / '2.txt'}; give one kind."
+    )
     with pytest.raises(DataError, match="pictures need a folder a class"):
         read([str(tmp_path / "x" / "1.png")], Columns())
     assert vectors_in(str(tmp_path / "x" / "1.png")).inputs[0].shape == (3, 4)

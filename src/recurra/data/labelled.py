@@ -121,10 +121,15 @@ def _require_text(found: Examples) -> None:
 
 
 def _from_folders(folder: Path, classes: dict[str, list[Path]], columns: Columns) -> Examples:
-    pictures = {images.is_image(path) for paths in classes.values() for path in paths}
-    if len(pictures) > 1:
-        raise DataError(f"{folder} has pictures and other files; give one kind.")
-    if pictures == {True}:
+    files_of: dict[bool, list[Path]] = {True: [], False: []}  # by whether they are pictures
+    for path in (path for paths in classes.values() for path in paths):
+        files_of[images.is_image(path)].append(path)
+    if all(files_of.values()):
+        raise DataError(
+            f"{folder} has pictures and other files, as {files_of[True][0]} and "
+            f"{files_of[False][0]}; give one kind."
+        )
+    if files_of[True]:
         return images.from_class_folders(classes)
     return examples.from_class_folders(classes, columns.encoding)
 
