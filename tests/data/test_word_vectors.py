@@ -34,7 +34,7 @@ def test_an_npz_has_words_and_vectors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("the 1 2\na 1\n", r"v\.txt, line 2: 1 numbers, and 2 in the line before"),
+        ("the 1 2\na 1\n", r"v\.txt, line 2: 1 number, and 2 in the line before"),
         ("the 1 2\na x 1\n", r"v\.txt, line 2: could not convert"),
         ("word\n", r"v\.txt, line 1: no number behind a word and a blank"),
         ("the\t1\t2\n", r"v\.txt, line 1: no number behind a word and a blank"),

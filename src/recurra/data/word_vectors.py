@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from recurra.data.vectors import read_arrays
 from recurra.errors import DataError
+from recurra.results import counted
 from recurra.text.reading import chunks
 
 Vectors = dict[str, NDArray[np.float32]]
@@ -70,9 +71,8 @@ def _lines(path: Path, encoding: str | None) -> Iterator[tuple[int, str, NDArray
         if not size:
             raise DataError(f"{path}, line {number}: no number behind a word and a blank.")
         if len(fields) - 1 < size:
-            raise DataError(
-                f"{path}, line {number}: {len(fields) - 1} numbers, and {size} in the line before."
-            )
+            found = counted(len(fields) - 1, "number")
+            raise DataError(f"{path}, line {number}: {found}, and {size} in the line before.")
         # a word may have blanks in it: the last `size` fields are its numbers
         word = " ".join(fields[: len(fields) - size])
         try:
