@@ -63,8 +63,8 @@ def answering_command(folder: str, fields: Sequence[str], facts: Mapping[str, An
     return " ".join(["recurra predict", folder, *given])
 
 
-def writing_commands(folder: str, facts: Mapping[str, Any]) -> list[str]:
-    """What to ask of the language model in `folder`, whose record has these facts."""
+def writing_commands(folder: str, facts: Mapping[str, Any], given: Sequence[str]) -> list[str]:
+    """What to ask of the language model in `folder`, whose record has these facts and files."""
     if runtime.STOP not in facts:
         return [
             f"recurra sample {folder} --length 300 --temperature 0.8",
@@ -72,7 +72,8 @@ def writing_commands(folder: str, facts: Mapping[str, Any]) -> list[str]:
         ]
     classes = facts.get(CLASSES)
     label = f" --label {shlex.quote(classes[0])}" if classes else ""
+    report = "" if "-" in given else " --report"  # standard input is not kept
     return [
-        f"recurra sample {folder} --count 20 --report{label}",
+        f"recurra sample {folder} --count 20{report}{label}",
         f'recurra score {folder} "one name" "another name"{label}',
     ]

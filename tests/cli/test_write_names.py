@@ -141,6 +141,16 @@ def test_training_ends_with_the_commands_for_names(
     assert "recurra sample . --count 20 --report --label Dutch" in card
 
 
+def test_no_report_is_advised_of_names_that_were_piped_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\n".join(NAMES).encode())))
+    assert main(["train", "names", "-", "--steps", "2", "--out", "run", "--hidden-size", "8"]) == 0
+    assert "  recurra sample run --count 20\n" in capsys.readouterr().out
+    assert "recurra sample . --count 20\n" in Path("run/README.md").read_text()
+
+
 def test_a_list_that_was_changed_or_piped_in_has_no_report(
     tmp_path: Path, refusal: Refusal
 ) -> None:

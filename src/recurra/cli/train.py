@@ -148,7 +148,7 @@ def _closing(run: Run) -> int:
 
 def _next_commands(run: Run, folder: str, task: Task) -> list[str]:
     if run.record.kind == runtime.KIND:
-        asking = writing_commands(folder, run.record.facts)
+        asking = writing_commands(folder, run.record.facts, run.record.given)
     else:
         fields = [item.name for item in dataclasses.fields(task.Input)]
         asking = [answering_command(folder, fields, run.record.facts)]

@@ -111,7 +111,7 @@ def _use(record: store.RunRecord, task: Task, records: Records) -> str:
     fields = [item.name for item in dataclasses.fields(task.Input)]
     writes = record.kind == runtime.KIND
     verbs = (
-        writing_commands(".", record.facts)
+        writing_commands(".", record.facts, record.given)
         if writes
         else [answering_command(".", fields, record.facts)]
     )
