@@ -112,6 +112,12 @@ def test_what_is_no_text_encoding_is_refused(tmp_path: Path, name: str) -> None:
         read_text(a_file(tmp_path, b"abc"), name)
 
 
+@pytest.mark.parametrize("name", ["base64", "rot13"])
+def test_a_codec_of_pythons_that_is_not_of_text_suggests_nothing(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=r"is no text encoding that Python knows\.$"):
+        read_text(a_file(tmp_path, b"abc"), name)
+
+
 def test_a_misspelt_encoding_gets_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'latn-1' is no text .* Did you mean 'latin1'\?"):
         read_text(a_file(tmp_path, b"abc"), "latn-1")

@@ -111,7 +111,8 @@ def _known(encoding: str) -> str:
         codecs.getincrementaldecoder(encoding)
         return codecs.lookup(encoding).name
     except (LookupError, UnicodeError, ValueError) as error:
-        near = did_you_mean(encoding.lower().replace("-", "_"), aliases)
+        name = encoding.lower().replace("-", "_")
+        near = "" if name in aliases else did_you_mean(name, aliases)  # rot13 is one, not of text
         raise DataError(f"{encoding!r} is no text encoding that Python knows.{near}") from error
 
 
