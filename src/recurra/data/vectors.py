@@ -19,6 +19,8 @@ from recurra.errors import DataError
 from recurra.text.files import opened
 from recurra.text.reading import read_text
 
+NOT_FINITE = "has values that are not finite in float32 (NaN, inf, beyond 3.4e38)"
+
 
 def from_npz(path: Path, *, labelled: bool) -> Examples:
     """The sequences of an .npz file, float32; DataError for one of another form, or damaged."""
@@ -99,7 +101,7 @@ def kept(path: Path, sequences: list[NDArray[Any]], labels: list[str]) -> Exampl
         if not one.shape[1]:
             raise DataError(f"{path}, example {number}: a step has no number in it.")
         if one.dtype.kind == "f" and not np.isfinite(one).all():
-            raise DataError(f"{path}, example {number}: has values that are not finite (NaN, inf).")
+            raise DataError(f"{path}, example {number}: {NOT_FINITE}.")
     numbers = [number for number, one in enumerate(sequences) if len(one)]
     return Examples(
         [sequences[number] for number in numbers],

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.vectors import read_arrays
+from recurra.data.vectors import NOT_FINITE, read_arrays
 from recurra.errors import DataError
 from recurra.results import counted
 from recurra.text.reading import chunks
@@ -34,8 +34,8 @@ def read(path: Path, wanted: Collection[str], encoding: str | None = None) -> Ve
         if word in wanted and word not in found:
             if not np.isfinite(vector).all():
                 raise DataError(
-                    f"{path}, {'word' if zipped else 'line'} {number}: the vector of {word!r} has "
-                    "values that are not finite (NaN, inf)."
+                    f"{path}, {'word' if zipped else 'line'} {number}: the vector of {word!r} "
+                    f"{NOT_FINITE}."
                 )
             found[word] = vector
     if not found:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from recurra import store
 from recurra.data.examples import Examples
+from recurra.data.vectors import NOT_FINITE
 from recurra.data.word_vectors import Vectors
 from recurra.errors import DataError, RunError
 from recurra.models.encoder import InputSize
@@ -76,7 +77,7 @@ class Assets:
         with np.errstate(over="ignore"):  # what is too large for float32 is refused as not finite
             vectors = vectors.astype(np.float32) if vectors.dtype.kind == "f" else vectors
         if not np.isfinite(vectors).all():
-            raise DataError(f"{where}: has values that are not finite (NaN, inf).")
+            raise DataError(f"{where}: {NOT_FINITE}.")
         return vectors[: data.seq_len]
 
     def _ids(self, given: Any, data: Data, where: str) -> NDArray[Any]:
