@@ -50,6 +50,17 @@ def test_a_training_text_that_changed_is_not_reported_on(run: str, refusal: Refu
     )
 
 
+def test_a_training_text_that_is_gone_is_named_as_the_runs_with_a_way_out(
+    run: str, refusal: Refusal
+) -> None:
+    text = Path(run).parent / "text.txt"
+    text.unlink()
+    assert refusal("sample", run, "--length", "3", "--report") == (
+        f"there is no file '{text}', which {run} was trained on. Put it back, or say where its "
+        f"files are now: recurra resume {run} FILE …"
+    )
+
+
 def changed(run: str, **entries: Any) -> None:
     """Other entries in the run's record."""
     config = Path(run) / store.CONFIG

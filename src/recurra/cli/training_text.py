@@ -13,6 +13,7 @@ from recurra import store
 from recurra.config import from_json
 from recurra.data import builtin, name_list
 from recurra.data.name_list import NameData
+from recurra.data.same import require_readable
 from recurra.errors import DataError, RunError
 from recurra.text import files
 from recurra.text.reading import chunks
@@ -71,6 +72,7 @@ def _require_files(folder: Path, record: store.RunRecord) -> None:
             f"{folder} was trained on standard input, which is not kept: --report needs the text. "
             "Leave --report out, or train on a file."
         )
+    require_readable(folder, record.given)
 
 
 def _settings(folder: Path, record: store.RunRecord) -> tuple[str | None, bool]:
