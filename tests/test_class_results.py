@@ -100,6 +100,10 @@ def test_a_report_shows_figures_classes_and_counts() -> None:
     assert "a note" in lines
     assert made.json()["examples"] == 10
     assert made.json()["classes"]["<c>"]["recall"] == 1
+    assert (
+        "<tr><th>b</th><td>0.6667</td><td>0.6667</td><td>0.6667</td><td>3</td></tr>"
+        in made._repr_html_()
+    )
     assert "&lt;c&gt;" in made._repr_html_()
 
 
@@ -130,6 +134,15 @@ def test_a_label_shows_itself_on_one_line_with_the_runners_up() -> None:
     assert str(Label("a\nb\r\nc", (("Tavi", 0.75),))) == "Tavi 0.750: a b c"
     assert label.json()["ranked"][1] == {"label": "Olem", "probability": 0.25}
     assert "ka&lt;b&gt;" in label._repr_html_()
+
+
+def test_an_answers_line_is_bounded_and_keeps_the_end_of_a_long_input() -> None:
+    place = f"/data/{'long/' * 20}waves.npz, example 12"
+    line = str(Label(place, (("Tavi", 0.75),)))
+    assert line.startswith("Tavi 0.750: /data/long/long/")
+    assert line.endswith("waves.npz, example 12"[-20:])
+    assert len(line) == len("Tavi 0.750: ") + 80
+    assert str(Label("x" * 80, (("Tavi", 0.75),))) == f"Tavi 0.750: {'x' * 80}"
 
 
 def test_a_report_on_many_classes_leaves_the_matrix_to_the_json_form() -> None:

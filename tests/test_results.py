@@ -52,6 +52,10 @@ def test_html_never_lets_a_text_become_markup() -> None:
     assert all("<script>" not in html for html in shown)
 
 
+def test_a_figure_that_rounds_to_zero_has_no_sign() -> None:
+    assert "-0.0000" not in str(Evaluation({"nats_lost": -1e-6}, "the test part", 6))
+
+
 def test_an_evaluation_says_in_a_notebook_what_it_says_in_text() -> None:
     evaluation = Evaluation({"accuracy": 0.5}, "the test part", 6, ("3 count <twice>",), "word")
     assert evaluation._repr_html_() == (

@@ -57,8 +57,7 @@ class Label:
 
     def _line(self) -> str:
         """What was given, as one line of bounded length: answers can be read and counted."""
-        line = " ".join(self.given.splitlines())
-        return line if len(line) <= LINE else line[: LINE - 1] + "…"
+        return cut(" ".join(self.given.splitlines()), LINE)
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -137,6 +136,11 @@ class ClassReport(Evaluation):
         return lines
 
     def _repr_html_(self) -> str:
+        classes = "".join(
+            f"<tr><th>{escape(name)}</th><td>{one.precision:.4f}</td><td>{one.recall:.4f}</td>"
+            f"<td>{one.f1:.4f}</td><td>{one.examples:,}</td></tr>"
+            for name, one in self.classes.items()
+        )
         heads = "".join(f"<th>{escape(name)}</th>" for name in self.labels)
         rows = ""
         for name, row in zip(self.labels, self.confusion, strict=True):
@@ -147,7 +151,22 @@ class ClassReport(Evaluation):
             )
             rows += f"<tr><th>{escape(name)}</th>{cells}</tr>"
         caption = "<caption>rows: the truth; columns: the answer</caption>"
-        return f"{super()._repr_html_()}<table>{caption}<tr><th></th>{heads}</tr>{rows}</table>"
+        return (
+            f"{super()._repr_html_()}<table><tr><th>class</th><th>precision</th><th>recall</th>"
+            f"<th>F1</th><th>examples</th></tr>{classes}</table>"
+            f"<table>{caption}<tr><th></th>{heads}</tr>{rows}</table>"
+        )
+
+
+def cut(line: str, most: int) -> str:
+    """The line, or `most` characters: … in place of what stands before its last quarter of them.
+
+    The end is kept because the numbers of sequences in a file stand there.
+    """
+    if len(line) <= most:
+        return line
+    end = most // 4
+    return f"{line[: most - end - 1]}…{line[-end:]}"
 
 
 def _cells(text: str) -> int:

@@ -30,11 +30,11 @@ class Evaluation:
 
     def __str__(self) -> str:
         width = max([32, *map(len, self.figures)])
-        lines = [f"  {key:<{width}} {value:.4f}" for key, value in self.figures.items()]
+        lines = [f"  {key:<{width}} {value:z.4f}" for key, value in self.figures.items()]
         return "\n".join([self._over(), *lines, *self.notes])
 
     def _repr_html_(self) -> str:
-        rows = [(key, f"{value:.4f}") for key, value in self.figures.items()]
+        rows = [(key, f"{value:z.4f}") for key, value in self.figures.items()]
         return _table(rows, self._over()) + _paragraphs(self.notes)
 
     def _over(self) -> str:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.config import from_json, require
+from recurra.errors import ConfigError, did_you_mean
 from recurra.results import Evaluation
 from recurra.rng import Streams
 from recurra.text.files import Source as Source
@@ -98,13 +99,17 @@ def as_input(kind: type[Any], given: object) -> Any:
     A text is the value of the one field there is. What a task takes beside its Input, as arrays, is
     its own business. Raises ConfigError for fields that do not fit.
     """
-    if isinstance(given, dict):
-        return from_json(kind, given, "input")
-    if not isinstance(given, str | tuple):
+    if not isinstance(given, str | tuple | dict):
         return given
-    row = (given,) if isinstance(given, str) else given
     names = [item.name for item in fields(kind)]
     wanted = f"{kind.__name__}({', '.join(names)})"
+    if isinstance(given, dict):
+        for name in given:
+            if name not in names:
+                near = did_you_mean(str(name), names)
+                raise ConfigError(f"an input has no field {name!r}: it is {wanted}.{near}")
+        return from_json(kind, given, "input")
+    row = (given,) if isinstance(given, str) else given
     require(len(row) == len(names), "input", given, f"must be the fields of {wanted}")
     return from_json(kind, dict(zip(names, row, strict=True)), "input")
 

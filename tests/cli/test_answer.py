@@ -43,7 +43,8 @@ def test_help_of_evaluate_with_a_run_shows_the_tasks_flags(
     calls: Any, toy_run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", toy_run, "--help"]) == 0
-    assert "--split STR" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "--split STR which part [default: test]" in shown
     assert main(["evaluate", "--help"]) == 0
     assert "--split" not in capsys.readouterr().out
 

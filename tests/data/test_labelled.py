@@ -147,6 +147,12 @@ def test_files_beside_the_folders_of_a_class_are_left_out_and_counted(folder: Pa
     assert found.notes == ("left out: 2 files beside the folders that are a class each.",)
 
 
+def test_an_array_without_labels_is_told_as_that(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((2, 3)))
+    with pytest.raises(DataError, match=r"a\.npy is one array, .* put both into an \.npz"):
+        read([str(tmp_path / "a.npy")], Columns())
+
+
 def test_text_and_vectors_at_once_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.zeros((1, 2, 1)), y=np.array([0]))
     (tmp_path / "a.csv").write_text("text,label\nx,y\n")

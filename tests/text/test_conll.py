@@ -79,7 +79,9 @@ def test_line_ends_of_two_characters_and_a_line_of_blanks_read_as_plain_ones(
     [
         ("a X\nb\n", (None, None), r"line 2: no word and tag in column 1 and the last column"),
         ("a X\n", (None, "3"), r"line 1: no word and tag in column 1 and column 3: it has 2 co"),
-        ("a\t\n", (None, None), r"line 1: no word and tag"),
+        ("a\t\n", (None, None), r"line 1: the tag is missing, the last column is empty"),
+        ("a\tb\tX\n\tb\tX\n", (None, None), r"line 2: the word is missing, column 1 is empty"),
+        ("a\t \tX\n", (None, "2"), r"line 1: the tag is missing, column 2 is empty"),
         ("a X\n", (None, "upos"), "column 'upos': give its number"),
         (UNIVERSAL, (None, "uspos"), "'uspos' is no column of CoNLL-U: .*Did you mean 'upos'"),
         ("\n \n", (None, None), "has no tagged word in it"),

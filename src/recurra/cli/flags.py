@@ -103,8 +103,10 @@ def _parameter(setting: Option, group: Group) -> inspect.Parameter:
         shown = "yes" if shown else "no"
     elif shown == "":
         shown = "empty"
+    # what may be asked of a run stands in no group, and needs no reason for what it does unasked
+    why = f"; {setting.why}" if setting.group else ""
     description = Parameter(
-        help=f"{setting.help} [default: {shown}; {setting.why}]",
+        help=f"{setting.help} [default: {shown}{why}]",
         group=group,
         # cyclopts hands a converter `int` for `int | None`, and `none` would be lost
         converter=None if kind is bool else lambda _, tokens: read_value(kind, tokens),

@@ -80,6 +80,11 @@ def _from_files(paths: Sequence[Path], columns: Columns, known: Collection[str])
             parts.append(_vectors(path, columns.encoding, labelled=True))
         elif images.is_image(path):
             raise DataError(f"{path}: pictures need a folder a class, which gives their label.")
+        elif path.suffix.lower() == ".npy":
+            raise DataError(
+                f"{path} is one array, and a classifier needs labels beside it: put both into an "
+                ".npz, x and y (see docs/classify.md)."
+            )
         elif examples.is_rows(path, columns):
             parts.append(examples.from_rows(path, columns))
         else:

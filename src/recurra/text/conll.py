@@ -158,6 +158,11 @@ def _taken(
         return None
     word, tag = (row[column] if -len(row) <= column < len(row) else "" for column in columns)
     tag = tag.strip()  # between tabs a blank at a line's end is part of the cell
+    if len(row) > 1 and all(-len(row) <= column < len(row) for column in columns):
+        for what, cell, column in zip(("word", "tag"), (word, tag), columns, strict=True):
+            if not cell:
+                where = f"{told(path)}, line {number}"
+                raise DataError(f"{where}: the {what} is missing, {_shown(column)} is empty.")
     if len(row) < 2 or not word or not tag:
         raise DataError(
             f"{told(path)}, line {number}: no word and tag in {_shown(columns[0])} and "

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from recurra import store
-from recurra.class_results import ClassReport
+from recurra.class_results import ClassReport, cut
 from recurra.config import require
 from recurra.errors import MissingExtraError, RunError
 
 NAME = "confusion.png"
+WIDEST = 20  # characters of a label beside its row
 COUNTED = 20  # classes up to which each field shows its count
 NAMED = 60  # classes up to which each row and column shows its label; the picture grows to here
 
@@ -56,7 +57,7 @@ def draw(report: ClassReport) -> bytes:
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     places = range(len(report.labels))
     # a label is text, not TeX: $ would begin a formula
-    names = [label[:20].replace("$", r"\$") for label in report.labels]
+    names = [cut(label, WIDEST).replace("$", r"\$") for label in report.labels]
     if len(names) <= NAMED:
         axes.set_xticks(places, names, rotation=90)
         axes.set_yticks(places, names)
