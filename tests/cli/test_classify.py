@@ -90,7 +90,7 @@ def test_a_file_of_vectors_is_answered_sequence_by_sequence(
     assert main(["predict", folder, path]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 20
-    assert lines[7].endswith(f"{path}, example 8")
+    assert lines[7].endswith("a.npz, example 8")  # of a long path the middle is left out
     assert main(["predict", folder, "--file", path]) == 0
     assert capsys.readouterr().out.splitlines() == lines
     gap = str(tmp_path / "gap.npz")
