@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra import runtime
-from recurra.config import is_text
+from recurra.config import is_text, require
 from recurra.errors import DataError
 
 CLASSES = "classes"  # the fact that lists the classes of a run's sequences, where there are any
@@ -25,6 +25,7 @@ def default_folder(task: str, files: Sequence[str]) -> Path:
 
 def absolute(file: str | Path) -> str:
     """The file's absolute path, '-' as it is; DataError where config.json could not hold it."""
+    require(isinstance(file, str | Path), "files", file, "must be paths, an argument each")
     if not str(file):
         raise DataError("the name of a file is empty: an unset variable of the shell?")
     name = "-" if str(file) == "-" else str(Path(file).absolute())

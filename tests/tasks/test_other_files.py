@@ -62,3 +62,8 @@ def test_held_out_files_of_a_file_a_class_are_the_classes_of_the_training_files(
     counts = {split: run.evaluate(split=split).tokens for split in ("train", "valid", "test")}
     assert counts == {"train": 8, "valid": 4, "test": 8}
     assert run.evaluate(tmp_path / "a.neg", of_a_class("b.neg"), main[1]).tokens == 12
+
+
+def test_a_list_of_files_in_one_argument_is_refused_in_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"files = \['a', 'b'\]: must be paths, an argument each"):
+        recurra.train("classify", ["a", "b"])  # type: ignore[arg-type]
