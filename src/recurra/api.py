@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra import __version__, store
 from recurra.config import from_json, require, to_json, updated
-from recurra.data.same import require_readable, require_same
+from recurra.data.same import require_held_out, require_readable, require_same
 from recurra.errors import ConfigError
 from recurra.naming import absolute, as_command, default_folder
 from recurra.recipe import Recipe, read_recipe
@@ -105,12 +105,15 @@ def resume(
     steps: int | None = None,
     epochs: float | None = None,
     minutes: float | None = None,
+    valid_file: str | Path | None = None,
+    test_file: str | Path | None = None,
     device: str = "auto",
     watcher: Watcher | None = None,
 ) -> Run:
     """Goes on with a run where its last save stands; a budget given replaces the run's (in all).
 
-    `files` say where the run's data are now; without any they are where they were.
+    `files`, `valid_file` and `test_file` say where the run's data are now; without any they are
+    where they were.
     On the CPU the end is bit for bit that of a run that was never interrupted, for budgets in
     steps or epochs. Raises DataError where the data is no longer what the run was trained on.
     """
@@ -122,12 +125,16 @@ def resume(
     budget = {"steps": steps, "epochs": epochs, "minutes": minutes}
     if any(value is not None for value in budget.values()):
         config = updated(config, budget)
+    held_out = {"valid_file": valid_file, "test_file": test_file}
+    moved = {name: absolute(file) for name, file in held_out.items() if file is not None}
+    config = updated(config, moved)
     record = dataclasses.replace(record, config=to_json(config), given=given)
     where = _device(device)
     streams = Streams(record.seed)
     assets = task.read_assets(folder)
     watcher = watcher or Lines(sys.stderr)
     require_readable(folder, given, own=not files)
+    require_held_out(folder, record)
     prepared = task.prepare(config, given, streams, assets, progress=watcher.reading)
     require_same(folder, record.files, prepared.sources)
     model = task.build(prepared.config, assets, streams.init)

@@ -224,13 +224,13 @@ def test_an_interrupted_run_says_how_to_go_on_and_exits_with_130(
     )
 
 
-def test_resume_passes_a_new_budget_on(calls: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["resume", "runs/x", "--steps", "20000"]) == 0
-    assert calls.only == (
-        "resume",
-        ("runs/x",),
-        {"steps": 20000, "epochs": None, "minutes": None, "device": "auto"},
-    )
+def test_resume_passes_a_new_budget_and_new_places_on(
+    calls: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["resume", "runs/x", "a.txt", "--steps", "20000", "--valid-file", "v"]) == 0
+    asked = {"steps": 20000, "epochs": None, "minutes": None, "device": "auto"}
+    places = {"valid_file": "v", "test_file": None}
+    assert calls.only == ("resume", ("runs/x", "a.txt"), asked | places)
     assert "(stopped early: no longer getting better)" in capsys.readouterr().out
 
 

@@ -9,6 +9,7 @@ import pytest
 import recurra
 from recurra import registry
 from recurra.errors import ConfigError, DataError
+from recurra.training.watch import Quiet
 from tests.tasks.small import written
 
 
@@ -62,6 +63,37 @@ def test_held_out_files_of_a_file_a_class_are_the_classes_of_the_training_files(
     counts = {split: run.evaluate(split=split).tokens for split in ("train", "valid", "test")}
     assert counts == {"train": 8, "valid": 4, "test": 8}
     assert run.evaluate(tmp_path / "a.neg", of_a_class("b.neg"), main[1]).tokens == 12
+
+
+TEXTS = {  # of a task: a file's ending, and what stands in it
+    "classify": (".tsv", "text\tlabel\n" + "a b\tx\nb c\ty\n" * 4),
+    "lm": (".txt", "to be or not to be\n" * 20),
+    "tag": (".conll", "Ann B-PER\nsat O\n\n" * 4),
+}
+
+
+@pytest.mark.parametrize("task", TEXTS)
+def test_held_out_files_that_were_moved_are_named_to_resume_and_evaluated_again(
+    task: str, tmp_path: Path
+) -> None:
+    ending, text = TEXTS[task]
+    main, valid, test = (written(tmp_path / f"{name}{ending}", text) for name in "abc")
+    run = recurra.train(
+        task, main, out=tmp_path / "run", steps=1, device="cpu", watcher=Quiet(),
+        valid_file=str(valid), test_file=str(test),
+    )  # fmt: skip
+    figures = run.evaluate().figures
+    (tmp_path / "new").mkdir()
+    now = test.rename(tmp_path / "new" / test.name)
+    gone = rf"there is no file '.*c{ending}', the --test-file of .*: recurra resume .* --test-file"
+    with pytest.raises(DataError, match=gone):
+        run.evaluate()
+    with pytest.raises(DataError, match=gone):
+        recurra.resume(run.folder, watcher=Quiet())
+    other = written(tmp_path / f"d{ending}", f"{text}\n")
+    with pytest.raises(DataError, match=r"is not what .* was trained on"):
+        recurra.resume(run.folder, test_file=other, watcher=Quiet())
+    assert recurra.resume(run.folder, test_file=now, watcher=Quiet()).evaluate().figures == figures
 
 
 def test_a_list_of_files_in_one_argument_is_refused_in_one_line() -> None:

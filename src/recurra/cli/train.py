@@ -99,13 +99,23 @@ def resume(
     steps: Annotated[int | None, flag("a new budget in optimizer steps, in all")] = None,
     epochs: Annotated[float | None, flag("a new budget in passes over the data, in all")] = None,
     minutes: Annotated[float | None, flag("a new budget in minutes of training, in all")] = None,
+    valid_file: Annotated[str | None, flag("where that of the run is now")] = None,
+    test_file: Annotated[str | None, flag("where that of the run is now")] = None,
     device: Device = "auto",
 ) -> int:
     from recurra import api
 
     with _watcher() as watcher:
         trained = api.resume(
-            run, *data, steps=steps, epochs=epochs, minutes=minutes, device=device, watcher=watcher
+            run,
+            *data,
+            steps=steps,
+            epochs=epochs,
+            minutes=minutes,
+            valid_file=valid_file,
+            test_file=test_file,
+            device=device,
+            watcher=watcher,
         )
     return _closing(trained)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import DataError
+from recurra.store import RunRecord
 from recurra.text.files import Source
 
 
@@ -32,6 +33,19 @@ def require_readable(folder: Path, given: Sequence[str], *, own: bool = True) ->
             f"{folder} was trained on standard input: pipe the same text in again "
             f"(… | recurra resume {folder}), or name a file where the command takes one."
         )
+
+
+def require_held_out(folder: Path, record: RunRecord) -> None:
+    """Nothing if the files that a run holds out are there, where it has any of their own."""
+    data = record.config.get("data")
+    for name in ("valid_file", "test_file"):
+        file = data.get(name) if isinstance(data, dict) else None
+        if isinstance(file, str) and not os.path.exists(file):
+            flag = f"--{name.replace('_', '-')}"
+            raise DataError(
+                f"there is no file {file!r}, the {flag} of {folder}. Put it back, or say where it "
+                f"is now: recurra resume {folder} {flag} FILE"
+            )
 
 
 def require_same(
