@@ -221,3 +221,15 @@ def test_a_table_with_another_separator_is_told_as_that(
     path.write_text(f"{header}\n{header}\n")
     with pytest.raises(DataError, match=rf"no column 'text'\. Its header is .*, with {found}: a"):
         from_rows(path, Columns())
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.jsonl", '{"a, b": "x"}'), ("a.csv", '"a, b"\nx\n')])
+def test_a_comma_in_a_name_of_json_or_in_a_quoted_cell_is_no_other_separator(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(
+        DataError, match=r"no column 'text'\. It has: a, b\. Name it: --text-column"
+    ):
+        from_rows(path, Columns())

@@ -89,7 +89,7 @@ def from_file(kind: type[Any], path: Path, form: InputForm) -> Given:
             return Given(*form.read(path))
         text = read_text(path, form.encoding)
     if ending in TABLES:
-        return _counted(_table(kind, table_rows(text, ending, str(path)), str(path), form.columns))
+        return _counted(_table(kind, text, path, form.columns))
     return _counted(_lines(kind, text, str(path), form.columns, json_lines=ending in JSON_LINES))
 
 
@@ -122,17 +122,16 @@ def _counted(found: Iterable[Any]) -> Given:
     return Given(kept, len(every) - len(kept))
 
 
-def _table(
-    kind: type[Any],
-    rows: Iterator[tuple[list[str], int]],
-    where: str,
-    columns: Mapping[str, str],
-) -> Iterator[Any]:
+def _table(kind: type[Any], text: str, path: Path, columns: Mapping[str, str]) -> Iterator[Any]:
     """An example a row below the header, None for a blank line."""
+    where, ending = str(path), path.suffix.lower()
+    rows = table_rows(text, ending, where)
     (header, _), called = next(rows, ([], 0)), _called(kind, columns)
     if missing := [column for column in called.values() if column not in header]:
         names = f"Its header must name {', '.join(called.values())}"
-        found = other_separator(header) or f" {names}; it has {', '.join(header) or 'none'}."
+        found = (
+            other_separator(header, ending) or f" {names}; it has {', '.join(header) or 'none'}."
+        )
         raise DataError(f"{where} has no column {missing[0]!r}.{found}")
     require_once(called.values(), header, where)
     places = {name: header.index(column) for name, column in called.items()}

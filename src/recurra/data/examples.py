@@ -223,16 +223,20 @@ def table_rows(text: str, ending: str, shown: str) -> Iterator[tuple[list[str], 
 def _table(path: Path, text: str, columns: Columns) -> Iterator[Row]:
     rows = table_rows(text, path.suffix.lower(), told(path))
     header, _ = next(rows, ([], 0))
-    _require_columns(header, columns, told(path), takes_line=columns.takes_line)
+    hint = other_separator(header, path.suffix.lower())
+    _require_columns(header, columns, told(path), takes_line=columns.takes_line, hint=hint)
     require_once(columns.needed, header, told(path))
     for row, number in rows:
         yield dict(zip(header, row, strict=True)) if row else None, number
 
 
-def other_separator(header: Sequence[str]) -> str:
-    """' Its header is …' where a table of one column seems to have another separator; or ''."""
+def other_separator(header: Sequence[str], ending: str) -> str:
+    """' Its header is …' where a table of one column seems to have another separator; or ''.
+
+    ending: .csv, whose one cell may be in quotes and have commas in it, or .tsv.
+    """
     for mark, name in {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.items():
-        if len(header) == 1 and mark in header[0]:
+        if len(header) == 1 and mark in header[0] and (mark, ending) != (",", ".csv"):
             read = "a .csv is read with commas between its cells, a .tsv with tabs"
             return f" Its header is {header[0]!r}, with {name}: {read}. Save it so."
     return ""
@@ -281,12 +285,12 @@ def _json(line: str, columns: Columns, where: str) -> Mapping[str, Any]:
 
 
 def _require_columns(
-    found: Sequence[str], columns: Columns, where: str, *, takes_line: bool
+    found: Sequence[str], columns: Columns, where: str, *, takes_line: bool, hint: str = ""
 ) -> None:
     line = "; or say how a line without a header is written: --line '{text}\\t{label}'"
     for name in columns.needed:
         if name not in found:
-            if hint := other_separator(found):
+            if hint:
                 raise DataError(f"{where} has no column {name!r}.{hint}")
             raise FlagError(
                 f"{where} has no column {name!r}. It has: {', '.join(found) or 'none'}."
