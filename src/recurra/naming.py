@@ -34,6 +34,11 @@ def absolute(file: str | Path) -> str:
     return name
 
 
+def absolute_or_none(file: str | None) -> str | None:
+    """That of a file that a setting may name."""
+    return None if file is None else absolute(file)
+
+
 def as_command(
     task: str,
     files: Sequence[str],

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from recurra import store
 from recurra.config import require, updated
-from recurra.data.same import require_held_out
 from recurra.errors import MissingExtraError, reading_as_trained
 from recurra.results import Answers, Evaluation, Sample, Samples, Score
 from recurra.runtime import LanguageModel, sampling, scoring
@@ -145,8 +144,6 @@ class Run:
         split = asked.get("split", "auto")
         alone = "is a part of the run's own data, and files are read whole: give one of the two"
         require(split == "auto" or not files, "split", split, alone)
-        if not files:
-            require_held_out(self.folder, self.record)
         with reading_as_trained():
             return task.evaluate(self.folder, [str(file) for file in files], asking)
 

@@ -78,9 +78,13 @@ def test_a_file_taken_from_the_folder_is_named_when_going_on(tmp_path: Path) -> 
         recurra.resume(tmp_path / "run", steps=4)
 
 
-def test_a_run_trained_on_standard_input_asks_for_it_again(
-    verse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("held_out", [False, True])
+def test_a_run_that_was_given_standard_input_asks_for_it_again(
+    verse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held_out: bool
 ) -> None:
+    main = verse if held_out else "-"
+    valid: dict[str, Any] = {"valid_file": "-"} if held_out else {}
+
     class Typed(io.TextIOWrapper):
         def isatty(self) -> bool:
             return self.typed
@@ -88,7 +92,7 @@ def test_a_run_trained_on_standard_input_asks_for_it_again(
         typed = False
 
     monkeypatch.setattr(sys, "stdin", Typed(io.BytesIO(verse.read_bytes())))
-    recurra.train("lm", "-", out=tmp_path / "run", steps=2, **SMALL)
+    recurra.train("lm", main, out=tmp_path / "run", steps=2, **valid, **SMALL)
     terminal = Typed(io.BytesIO(b""))
     terminal.typed = True
     monkeypatch.setattr(sys, "stdin", terminal)

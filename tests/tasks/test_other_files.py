@@ -96,6 +96,19 @@ def test_held_out_files_that_were_moved_are_named_to_resume_and_evaluated_again(
     assert recurra.resume(run.folder, test_file=now, watcher=Quiet()).evaluate().figures == figures
 
 
+def test_inputs_that_are_not_repeated_need_held_out_files_that_are_there(tmp_path: Path) -> None:
+    ending, text = TEXTS["classify"]
+    main, test = (written(tmp_path / f"{name}{ending}", text) for name in "ab")
+    run = recurra.train(
+        "classify", main, out=tmp_path / "run", steps=1, device="cpu", watcher=Quiet(),
+        test_file=str(test),
+    )  # fmt: skip
+    test.unlink()
+    assert run.evaluate(main).tokens == 8
+    with pytest.raises(DataError, match=r"there is no file .*, the --test-file of .*: recurra res"):
+        run.evaluate(main, repeated=False)
+
+
 def test_a_list_of_files_in_one_argument_is_refused_in_one_line() -> None:
     with pytest.raises(ConfigError, match=r"files = \['a', 'b'\]: must be paths, an argument each"):
         recurra.train("classify", ["a", "b"])  # type: ignore[arg-type]

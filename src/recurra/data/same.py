@@ -40,12 +40,20 @@ def require_held_out(folder: Path, record: RunRecord) -> None:
     data = record.config.get("data")
     for name in ("valid_file", "test_file"):
         file = data.get(name) if isinstance(data, dict) else None
-        if isinstance(file, str) and not os.path.exists(file):
+        if file == "-":
+            require_readable(folder, [file])
+        elif isinstance(file, str) and not os.path.exists(file):
             flag = f"--{name.replace('_', '-')}"
             raise DataError(
                 f"there is no file {file!r}, the {flag} of {folder}. Put it back, or say where it "
                 f"is now: recurra resume {folder} {flag} FILE"
             )
+
+
+def require_own(folder: Path, record: RunRecord) -> None:
+    """Nothing if all data of the run in `folder` can be read where they were."""
+    require_readable(folder, record.given)
+    require_held_out(folder, record)
 
 
 def require_same(

@@ -22,7 +22,7 @@ from recurra.data.padded import PaddedBatches, pad
 from recurra.data.splits import shares
 from recurra.errors import DataError
 from recurra.models.encoder import resolved
-from recurra.naming import STEP_SIZE
+from recurra.naming import STEP_SIZE, absolute_or_none
 from recurra.rng import Streams
 from recurra.task import Prepared, Source
 from recurra.tasks.classify import assets as kept
@@ -260,12 +260,8 @@ def _resolved(config: Config, assets: Assets) -> Config:
         model = dataclasses.replace(model, embedding_size=size)
     data = dataclasses.replace(
         config.data,
-        valid_file=_absolute(config.data.valid_file),
-        test_file=_absolute(config.data.test_file),
-        vectors=_absolute(config.data.vectors),
+        valid_file=absolute_or_none(config.data.valid_file),
+        test_file=absolute_or_none(config.data.test_file),
+        vectors=absolute_or_none(config.data.vectors),
     )
     return dataclasses.replace(config, model=resolved(model, assets.input_size), data=data)
-
-
-def _absolute(name: str | None) -> str | None:
-    return None if name is None else str(Path(name).absolute())

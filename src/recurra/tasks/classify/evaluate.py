@@ -13,7 +13,7 @@ from recurra.class_results import ClassReport, class_report
 from recurra.data import labelled
 from recurra.data.examples import Examples, join
 from recurra.data.holdout import part_to_evaluate
-from recurra.data.same import require_readable, require_same
+from recurra.data.same import require_own, require_same
 from recurra.errors import DataError
 from recurra.results import counted
 from recurra.tasks.classify import picture
@@ -84,7 +84,7 @@ def _examples(
 def _own(folder: Path, classifier: Classifier) -> Corpus:
     """The run's own examples, checked to be those that it was trained on."""
     record = store.read_record(folder)
-    require_readable(folder, record.given)
+    require_own(folder, record)
     corpus = Corpus.read(classifier.config.data, record.given)
     require_same(folder, record.files, corpus.sources)
     return corpus

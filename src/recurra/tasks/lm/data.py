@@ -17,6 +17,7 @@ from recurra.data.splits import Parts
 from recurra.data.streams import TokenStreams, fit_shape
 from recurra.data.token_file import Array, Tokens
 from recurra.errors import ConfigError, DataError
+from recurra.naming import absolute_or_none
 from recurra.rng import Streams
 from recurra.runtime import CONTEXT, default_context, resolve
 from recurra.task import Prepared
@@ -153,8 +154,8 @@ def prepare(
         data=dataclasses.replace(
             config.data,
             seq_len=seq_len,
-            valid_file=_absolute(config.data.valid_file),
-            test_file=_absolute(config.data.test_file),
+            valid_file=absolute_or_none(config.data.valid_file),
+            test_file=absolute_or_none(config.data.test_file),
         ),
         training=dataclasses.replace(config.training, batch_size=batch),
     )
@@ -185,10 +186,6 @@ def _check_prompt(prompt: str, tokenizer: Tokenizer) -> None:
         tokenizer.encode(prompt)
     except DataError as error:
         raise ConfigError(f"prompt = {prompt!r}: {error}") from None
-
-
-def _absolute(name: str | None) -> str | None:
-    return None if name is None else str(Path(name).absolute())
 
 
 def _length(part: Array | None) -> int:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from recurra import store
 from recurra.config import from_json
 from recurra.data.holdout import part_to_evaluate
-from recurra.data.same import require_readable, require_same
+from recurra.data.same import require_own, require_same
 from recurra.data.token_file import Array
 from recurra.errors import DataError
 from recurra.results import Evaluation, counted
@@ -87,7 +87,7 @@ def split_tokens(
         data = dataclasses.replace(config.data, valid_file=None, test_file=None)
         tokens, _ = Corpus.find(data, files).encoded(tokenizer)
         return tokens.ids, f"all of {', '.join(files)}", ()
-    require_readable(folder, record.given)
+    require_own(folder, record)
     corpus = Corpus.find(config.data, record.given)
     main, others = corpus.encoded(tokenizer)
     require_same(

@@ -18,6 +18,7 @@ from recurra.data import sentences as builtin
 from recurra.data.padded import PaddedBatches, Rows, pad
 from recurra.data.splits import shares
 from recurra.models.tagger import Sentences
+from recurra.naming import absolute_or_none
 from recurra.results import counted
 from recurra.rng import Streams
 from recurra.task import Prepared, Source
@@ -176,7 +177,9 @@ def prepare(
     resolved = dataclasses.replace(
         config,
         data=dataclasses.replace(
-            data, valid_file=_absolute(data.valid_file), test_file=_absolute(data.test_file)
+            data,
+            valid_file=absolute_or_none(data.valid_file),
+            test_file=absolute_or_none(data.test_file),
         ),
     )
     parts = {name: getattr(corpus, name) for name in ("train", "valid", "test")}
@@ -235,7 +238,3 @@ def _unseen(corpus: Corpus, known: Inventory) -> tuple[str, ...]:
         return ()
     some = ", ".join(unseen[:5]) + (", …" if len(unseen) > 5 else "")
     return (f"in the held-out parts but never in the training part, so always wrong: {some}.",)
-
-
-def _absolute(name: str | None) -> str | None:
-    return None if name is None else str(Path(name).absolute())

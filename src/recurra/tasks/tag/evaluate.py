@@ -14,7 +14,7 @@ from recurra import store
 from recurra.config import from_json
 from recurra.data.holdout import part_to_evaluate
 from recurra.data.padded import batches_by_length
-from recurra.data.same import require_readable, require_same
+from recurra.data.same import require_own, require_same
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.models.size import require_room
 from recurra.models.tagger import Tagger, shapes
@@ -192,7 +192,7 @@ def _part(
 ) -> tuple[list[Sentence], int, str, tuple[str, ...]]:
     """The part's sentences, how many of their tags were repaired, its name, and notes."""
     record = store.read_record(folder)
-    require_readable(folder, record.given)
+    require_own(folder, record)
     corpus = read_corpus(config.data, record.given)
     require_same(folder, record.files, corpus.sources)
     there = [name for name in ("train", "valid", "test") if getattr(corpus, name)]
