@@ -127,6 +127,9 @@ def resume(
         config = updated(config, budget)
     held_out = {"valid_file": valid_file, "test_file": test_file}
     moved = {name: absolute(file) for name, file in held_out.items() if file is not None}
+    for name, file in moved.items():
+        has_one = getattr(config.data, name, None) is not None
+        require(has_one, name, file, f"{folder} was not given one when it was trained")
     config = updated(config, moved)
     record = dataclasses.replace(record, config=to_json(config), given=given)
     where = _device(device)

@@ -109,6 +109,13 @@ def test_inputs_that_are_not_repeated_need_held_out_files_that_are_there(tmp_pat
         run.evaluate(main, repeated=False)
 
 
+@pytest.mark.parametrize("task", registry.names("tasks"))
+def test_a_held_out_file_that_a_run_never_had_cannot_have_moved(task: str, tmp_path: Path) -> None:
+    run = recurra.train(task, out=tmp_path / "run", steps=1, device="cpu", watcher=Quiet())
+    with pytest.raises(ConfigError, match=r"test_file = '.*c\.txt': .*run was not given one when"):
+        recurra.resume(run.folder, test_file=written(tmp_path / "c.txt", "a"))
+
+
 def test_a_list_of_files_in_one_argument_is_refused_in_one_line() -> None:
     with pytest.raises(ConfigError, match=r"files = \['a', 'b'\]: must be paths, an argument each"):
         recurra.train("classify", ["a", "b"])  # type: ignore[arg-type]
