@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra.class_results import Label, class_report
+from recurra.class_results import Label, class_report, cut
 from recurra.errors import MissingExtraError
 
 LABELS = ("a", "b", "<c>", "d", "never")
@@ -143,6 +143,11 @@ def test_an_answers_line_is_bounded_and_keeps_the_end_of_a_long_input() -> None:
     assert line.endswith("waves.npz, example 12"[-20:])
     assert len(line) == len("Tavi 0.750: ") + 80
     assert str(Label("x" * 80, (("Tavi", 0.75),))) == f"Tavi 0.750: {'x' * 80}"
+
+
+@pytest.mark.parametrize("most", range(1, 10))
+def test_a_line_is_cut_to_so_many_characters_however_few(most: int) -> None:
+    assert len(cut("a long line", most)) == most
 
 
 def test_a_report_on_many_classes_leaves_the_matrix_to_the_json_form() -> None:

@@ -166,7 +166,7 @@ def cut(line: str, most: int) -> str:
     if len(line) <= most:
         return line
     end = most // 4
-    return f"{line[: most - end - 1]}…{line[-end:]}"
+    return f"{line[: most - end - 1]}…{line[len(line) - end :]}"
 
 
 def _cells(text: str) -> int:
