@@ -25,13 +25,18 @@ def default_folder(task: str, files: Sequence[str]) -> Path:
 
 def absolute(file: str | Path) -> str:
     """The file's absolute path, '-' as it is; DataError where config.json could not hold it."""
-    require(isinstance(file, str | Path), "files", file, "must be paths, an argument each")
+    require_path(file)
     if not str(file):
         raise DataError("the name of a file is empty: an unset variable of the shell?")
     name = "-" if str(file) == "-" else str(Path(file).absolute())
     if not is_text(name):
         raise DataError(f"{name!r}: its name is not UTF-8. Rename it, or pipe its text in with -.")
     return name
+
+
+def require_path(file: object) -> None:
+    """Nothing, or ConfigError for what is no path, as a list of them is none."""
+    require(isinstance(file, str | Path), "files", file, "must be paths, an argument each")
 
 
 def absolute_or_none(file: str | None) -> str | None:

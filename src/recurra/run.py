@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from recurra import store
 from recurra.config import require, updated
 from recurra.errors import MissingExtraError, reading_as_trained
+from recurra.naming import require_path
 from recurra.results import Answers, Evaluation, Sample, Samples, Score
 from recurra.runtime import LanguageModel, sampling, scoring
 
@@ -144,6 +145,8 @@ class Run:
         split = asked.get("split", "auto")
         alone = "is a part of the run's own data, and files are read whole: give one of the two"
         require(split == "auto" or not files, "split", split, alone)
+        for file in files:
+            require_path(file)
         with reading_as_trained():
             return task.evaluate(self.folder, [str(file) for file in files], asking)
 

@@ -116,6 +116,10 @@ def test_a_held_out_file_that_a_run_never_had_cannot_have_moved(task: str, tmp_p
         recurra.resume(run.folder, test_file=written(tmp_path / "c.txt", "a"))
 
 
-def test_a_list_of_files_in_one_argument_is_refused_in_one_line() -> None:
-    with pytest.raises(ConfigError, match=r"files = \['a', 'b'\]: must be paths, an argument each"):
-        recurra.train("classify", ["a", "b"])  # type: ignore[arg-type]
+def test_a_list_of_files_in_one_argument_is_refused_in_one_line(tmp_path: Path) -> None:
+    told, files = r"files = \['a', 'b'\]: must be paths, an argument each", ["a", "b"]
+    with pytest.raises(ConfigError, match=told):
+        recurra.train("classify", files)  # type: ignore[arg-type]
+    run = recurra.train("classify", out=tmp_path / "run", steps=1, device="cpu", watcher=Quiet())
+    with pytest.raises(ConfigError, match=told):
+        run.evaluate(files)  # type: ignore[arg-type]
