@@ -72,13 +72,13 @@ def _result(result: dict[str, Any], unit: str) -> str:
         f"{counted(result['tokens'], unit)}, "
         f"{result['seconds'] / 60:.1f} minutes; ended by: {result['reason']}",
         f"- the weights are those of step {result['best_step']:,}",
-        *(f"- {name}: {value:.4f}" for name, value in result["figures"].items()),
+        *(f"- {name}: {value:z.4f}" for name, value in result["figures"].items()),
     ]
     return "## Result on the held-out part, while training\n\n" + "\n".join(lines)
 
 
 def _evaluation(evaluation: dict[str, Any]) -> str:
-    lines = [f"- {name}: {value:.4f}" for name, value in evaluation["figures"].items()]
+    lines = [f"- {name}: {value:z.4f}" for name, value in evaluation["figures"].items()]
     size = counted(evaluation["tokens"], evaluation.get("unit", "token"))
     return f"## {evaluation['split'].capitalize()}, {size}\n\n" + "\n".join(lines)
 
