@@ -14,14 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from recurra.config import from_json
-from recurra.data.examples import (
-    JSON_LINES,
-    TABLES,
-    json_kind,
-    other_separator,
-    require_once,
-    table_rows,
-)
+from recurra.data import tables
+from recurra.data.examples import JSON_LINES, json_kind
 from recurra.errors import ConfigError, DataError, reading_as_trained
 from recurra.text.reading import read_text
 
@@ -88,7 +82,7 @@ def from_file(kind: type[Any], path: Path, form: InputForm) -> Given:
         if form.read is not None and ending in form.endings:
             return Given(*form.read(path))
         text = read_text(path, form.encoding)
-    if ending in TABLES:
+    if ending in tables.ENDINGS:
         return _counted(_table(kind, text, path, form.columns))
     return _counted(_lines(kind, text, str(path), form.columns, json_lines=ending in JSON_LINES))
 
@@ -125,15 +119,16 @@ def _counted(found: Iterable[Any]) -> Given:
 def _table(kind: type[Any], text: str, path: Path, columns: Mapping[str, str]) -> Iterator[Any]:
     """An example a row below the header, None for a blank line."""
     where, ending = str(path), path.suffix.lower()
-    rows = table_rows(text, ending, where)
+    rows = tables.rows(text, ending, where)
     (header, _), called = next(rows, ([], 0)), _called(kind, columns)
     if missing := [column for column in called.values() if column not in header]:
         names = f"Its header must name {', '.join(called.values())}"
         found = (
-            other_separator(header, ending) or f" {names}; it has {', '.join(header) or 'none'}."
+            tables.other_separator(header, ending)
+            or f" {names}; it has {', '.join(header) or 'none'}."
         )
         raise DataError(f"{where} has no column {missing[0]!r}.{found}")
-    require_once(called.values(), header, where)
+    tables.require_once(called.values(), header, where)
     places = {name: header.index(column) for name, column in called.items()}
     for row, number in rows:
         here = f"{where}, line {number}"

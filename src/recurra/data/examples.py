@@ -7,28 +7,22 @@ counted; whatever else is wrong with a file is an error that names the file and 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from recurra.data import tables
 from recurra.data.line_form import LineForm
 from recurra.errors import DataError, FlagError, did_you_mean
 from recurra.results import counted
 from recurra.text.files import told
 from recurra.text.reading import read_text
 
-TABLES = (".csv", ".tsv")
 JSON_LINES = (".jsonl", ".ndjson")
 
 Row: TypeAlias = tuple[Mapping[str, Any] | None, int]
-
-
-class _Tabs(csv.excel_tab):
-    quoting = csv.QUOTE_NONE
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,7 @@ def join(parts: Sequence[Examples]) -> Examples:
 
 def is_rows(path: Path, columns: Columns) -> bool:
     """Whether each row or line of the file brings its own label."""
-    return columns.line is not None or path.suffix.lower() in (*TABLES, *JSON_LINES)
+    return columns.line is not None or path.suffix.lower() in (*tables.ENDINGS, *JSON_LINES)
 
 
 def from_rows(path: Path, columns: Columns) -> Examples:
@@ -195,79 +189,20 @@ def _rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
             yield _json(line, columns, where), number
 
 
-def table_rows(text: str, ending: str, shown: str) -> Iterator[tuple[list[str], int]]:
-    """The cells of each row of a table, the header's first, and its line; none for a blank line.
-
-    ending: .csv or .tsv; shown: what an error calls the table. Raises DataError with the line for a
-    row of more or fewer cells than the header, and for quotes that are not CSV's.
-    """
-    # what a tab separates needs no quotes
-    dialect = csv.excel if ending == ".csv" else _Tabs
-    reader = csv.reader(io.StringIO(text, newline=""), dialect, strict=True)
-    size: int | None = None  # of the header
-    begins = 1  # the line where the row that is read does
-    try:
-        for row in reader:
-            size = len(row) if size is None else size
-            if row and len(row) != size:
-                raise DataError(
-                    f"{shown}, line {reader.line_num}: {counted(len(row), 'cell')}, and the header "
-                    f"has {size}."
-                )
-            yield row, reader.line_num
-            begins = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{shown}, {_no_table(error, begins, reader.line_num)}") from None
-
-
 def _table(path: Path, text: str, columns: Columns) -> Iterator[Row]:
-    rows = table_rows(text, path.suffix.lower(), told(path))
+    rows = tables.rows(text, path.suffix.lower(), told(path))
     header, _ = next(rows, ([], 0))
-    hint = other_separator(header, path.suffix.lower())
+    hint = tables.other_separator(header, path.suffix.lower())
     _require_columns(header, columns, told(path), takes_line=columns.takes_line, hint=hint)
-    require_once(columns.needed, header, told(path))
+    tables.require_once(columns.needed, header, told(path))
     for row, number in rows:
         yield dict(zip(header, row, strict=True)) if row else None, number
-
-
-def other_separator(header: Sequence[str], ending: str) -> str:
-    """' Its header is …' where a table of one column seems to have another separator; or ''.
-
-    ending: .csv, whose one cell may be in quotes and have commas in it, or .tsv.
-    """
-    for mark, name in {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.items():
-        if len(header) == 1 and mark in header[0] and (mark, ending) != (",", ".csv"):
-            read = "a .csv is read with commas between its cells, a .tsv with tabs"
-            return f" Its header is {header[0]!r}, with {name}: {read}. Save it so."
-    return ""
-
-
-def require_once(wanted: Iterable[str], header: Sequence[str], shown: str) -> None:
-    """DataError where a wanted column stands twice in a header: which is meant cannot be known."""
-    for name in wanted:
-        if (count := header.count(name)) > 1:
-            raise DataError(
-                f"{shown} has {count} columns {name!r}: give all but one of them another name."
-            )
 
 
 def json_kind(value: object) -> str:
     """What a JSON value is, in words."""
     kinds = {type(None): "null", bool: "true or false", str: "text", list: "a list"}
     return kinds.get(type(value), "an object" if isinstance(value, dict) else "a number")
-
-
-def _no_table(error: csv.Error, begins: int, line: int) -> str:
-    """The line and what is wrong in it; the row there may have begun in an earlier one."""
-    if "unexpected end" in str(error):  # the reader has gone on to the file's last line
-        return f"line {begins}: a quoted cell of the row that begins here is never closed."
-    if "field larger" not in str(error):
-        row = "" if begins == line else f" (the row begins in line {begins})"
-        return f"line {line}: {error}{row}."
-    return (
-        f"line {begins}: a cell of more than {csv.field_size_limit():,} characters, the most that "
-        "is read. Is a quote never closed? Longer texts go into JSON lines (.jsonl)."
-    )
 
 
 def _json(line: str, columns: Columns, where: str) -> Mapping[str, Any]:
