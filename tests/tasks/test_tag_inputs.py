@@ -175,7 +175,7 @@ def test_columns_that_are_not_there_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_tag_that_is_of_no_span_among_those_of_spans_is_told(tmp_path: Path) -> None:
-    corpus = written(tmp_path / "stray.conll", "Bonn B-LOC\nand O\nRome LOC\nPo I-LOC\n\n" * 2)
+    corpus = written(tmp_path / "stray.conll", "Bonn B-LOC\nand O\nRome LOC\n\n" * 2)
     watcher = Diary()
     recurra.train(
         "tag", corpus, steps=1, out=tmp_path / "run", watcher=watcher, valid_fraction=0.0, **SMALL
