@@ -26,6 +26,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "resume": (
         "recurra resume runs/mine                  # after Ctrl-C or a power cut",
         "recurra resume runs/mine --steps 20000    # train on, to 20,000 steps in all",
+        "recurra resume runs/mine new/a.txt --valid-file new/b.txt   # moved files",
     ),
     "evaluate": (
         "recurra evaluate runs/mine                # on the part that was held out",

@@ -99,8 +99,8 @@ def resume(
     steps: Annotated[int | None, flag("a new budget in optimizer steps, in all")] = None,
     epochs: Annotated[float | None, flag("a new budget in passes over the data, in all")] = None,
     minutes: Annotated[float | None, flag("a new budget in minutes of training, in all")] = None,
-    valid_file: Annotated[str | None, flag("where that of the run is now")] = None,
-    test_file: Annotated[str | None, flag("where that of the run is now")] = None,
+    valid_file: Annotated[str | None, flag("where the run's --valid-file is now")] = None,
+    test_file: Annotated[str | None, flag("where the run's --test-file is now")] = None,
     device: Device = "auto",
 ) -> int:
     from recurra import api
